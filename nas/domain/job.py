@@ -1,0 +1,184 @@
+"""Work for a worker: a payload that says everything, and what comes back.
+
+A job is identified by the digest of its payload. Running it twice gives the same result, so a
+finished job is never run again: workers keep a journal of results by key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from nas.domain.architecture import Architecture
+from nas.domain.device import LatencyMeasurement, LatencyProtocol
+from nas.domain.library import Distillation, LibraryEntry, NetworkFloor
+from nas.domain.metric import Measurement
+from nas.domain.teacher import Calibration, TeacherRef
+from nas.domain.value import FrozenDict, Value, digest_of
+
+
+class Payload(Value):
+    """Base of job payloads."""
+
+    teacher: TeacherRef
+    calibration: Calibration
+
+    @property
+    def key(self) -> str:
+        """Identity of the work: where the teacher's files lie does not matter, what they hold does."""
+        document: dict[str, Any] = self.model_dump(mode="json")
+        if self.teacher.fingerprint:
+            document["teacher"] = self.teacher.fingerprint
+        return digest_of(document)
+
+
+class CaptureFeatures(Payload):
+    """Record inputs and outputs of every stage of the teacher, once."""
+
+    kind: Literal["capture"] = "capture"
+
+
+class CountFloor(Payload):
+    """Count what every architecture pays: stem, time embedding, head."""
+
+    kind: Literal["floor"] = "floor"
+
+
+class DistillBlock(Payload):
+    """Train one (stage, variant) alone on the captured features."""
+
+    kind: Literal["distill"] = "distill"
+    distillation: Distillation
+    stage: str
+    variant: str
+
+
+class MeasureBlock(Payload):
+    """Time one isolated (stage, variant) on a device. An empty stage is the floor: stem and head."""
+
+    kind: Literal["measure_block"] = "measure_block"
+    stage: str
+    variant: str
+    device: str
+    protocol: LatencyProtocol
+
+
+class MeasureNetwork(Payload):
+    """Time an assembled network on a device."""
+
+    kind: Literal["measure_network"] = "measure_network"
+    architecture: Architecture
+    device: str
+    protocol: LatencyProtocol
+
+
+class EvaluateArchitecture(Payload):
+    """Assemble an architecture from distilled blocks and judge its fidelity on held-out latents.
+
+    Attributes:
+        weights: Artifact digest per stage whose variant has weights of its own.
+        metrics: Fidelity metrics to compute.
+        batch: Latents per forward pass.
+    """
+
+    kind: Literal["evaluate"] = "evaluate"
+    architecture: Architecture
+    weights: FrozenDict[str, str]
+    metrics: tuple[str, ...]
+    batch: Annotated[int, Field(ge=1, le=4096)] = 16
+
+
+class FeatureSet(Value):
+    """Receipt of a capture. The features themselves stay on disk, memory-mapped.
+
+    Attributes:
+        key: Key of the capture job; names the folder.
+        size_bytes: Bytes on disk, known before the first one was written.
+        samples: Distillation samples plus hold-out samples.
+    """
+
+    kind: Literal["feature_set"] = "feature_set"
+    key: str
+    size_bytes: int
+    samples: int
+
+
+class Evaluation(Value):
+    """Measured metrics of one architecture under one protocol.
+
+    Attributes:
+        metrics: Everything measured, fidelity and cost.
+        band_noise_mse: `noise_mse` per timestep band, early to late.
+        stage_distances: Feature distance per stage, along the assembled network.
+    """
+
+    kind: Literal["evaluation"] = "evaluation"
+    metrics: FrozenDict[str, Measurement]
+    band_noise_mse: tuple[float, ...] = ()
+    stage_distances: FrozenDict[str, float] = FrozenDict()
+
+
+AnyPayload = Annotated[
+    CaptureFeatures | CountFloor | DistillBlock | MeasureBlock | MeasureNetwork | EvaluateArchitecture,
+    Field(discriminator="kind"),
+]
+Result = Annotated[
+    FeatureSet | NetworkFloor | LibraryEntry | LatencyMeasurement | Evaluation, Field(discriminator="kind")
+]
+
+
+class Resources(Value):
+    """What a job needs while it runs.
+
+    Attributes:
+        cpus: Also the number of torch threads the job gets, rounded up.
+        gpus: Share of one GPU.
+        memory_bytes: 0 means not accounted for.
+    """
+
+    cpus: Annotated[float, Field(gt=0, le=1024)] = 1.0
+    gpus: Annotated[float, Field(ge=0, le=64)] = 0.0
+    memory_bytes: Annotated[int, Field(ge=0)] = 0
+
+
+class Job(Value):
+    """A payload with the resources and the time it may take."""
+
+    payload: AnyPayload
+    resources: Resources = Resources()
+    timeout_s: Annotated[float, Field(gt=0)] = 3600.0
+
+    @property
+    def key(self) -> str:
+        """The payload's key."""
+        return self.payload.key
+
+
+class Failure(Value):
+    """Why a job gave no result.
+
+    Attributes:
+        code: Code of the error that was met.
+        message: For the user, one or two sentences, no traceback.
+        transient: Whether another attempt may succeed.
+    """
+
+    code: str
+    message: str
+    transient: bool
+
+
+class Outcome(Value):
+    """What became of one submitted job: exactly one of result and failure.
+
+    Attributes:
+        seconds: Wall time on the worker; 0 when the result came from the journal.
+        peak_memory_bytes: Largest resident set of the worker process so far; 0 when unknown.
+    """
+
+    key: str
+    result: Result | None = None
+    failure: Failure | None = None
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0

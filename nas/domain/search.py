@@ -1,0 +1,141 @@
+"""A search: what was asked (the spec, immutable) and how far it has come."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from nas.domain.device import LatencyProtocol
+from nas.domain.job import Failure, Resources
+from nas.domain.library import Distillation
+from nas.domain.lifecycle import Intent, SearchStatus, require_search_step
+from nas.domain.metric import MetricName
+from nas.domain.objective import OutcomeConstraint, Problem
+from nas.domain.search_space import SearchSpace
+from nas.domain.teacher import Calibration, TeacherRef
+from nas.domain.value import FrozenDict, Value
+
+
+class Budget(Value):
+    """What a search may spend.
+
+    Attributes:
+        trials: Architectures tried, the teacher included. Met exactly, also across crashes.
+        wall_time_s: Seconds of running, pauses left out; None for no limit.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=100_000)] = 40
+    wall_time_s: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
+
+
+class FidelityProtocol(Value):
+    """How candidates are judged against the teacher."""
+
+    metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = (
+        "noise_mse",
+        "noise_mse_relative",
+        "feature_distance",
+    )
+    batch: Annotated[int, Field(ge=1, le=4096)] = 16
+
+
+class LatencySpec(Value):
+    """Which device is timed, and how.
+
+    Attributes:
+        device: Registered device.
+        measure_front: Measure the assembled networks of the final front, not only their table price.
+    """
+
+    device: str = "host"
+    protocol: LatencyProtocol = LatencyProtocol()
+    measure_front: bool = True
+
+
+class StrategySpec(Value):
+    """What proposes the next architecture.
+
+    Attributes:
+        name: Registered strategy: `auto` is `epsilon_constraint` for one objective and `pareto` for two.
+        initial_trials: Trials before the response model takes over, the teacher included.
+    """
+
+    name: Annotated[str, Field(max_length=64)] = "auto"
+    initial_trials: Annotated[int, Field(ge=1, le=10_000)] = 8
+
+
+class SearchSpec(Value):
+    """Everything a search is asked to do; stored with it and never changed.
+
+    Attributes:
+        space: Variants per stage; stages left out keep the teacher's block; empty means the
+            teacher's default space.
+        max_attempts: Attempts per trial against transient faults.
+    """
+
+    schema_version: Literal[1] = 1
+    name: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:+-]+$")]
+    teacher: TeacherRef = TeacherRef()
+    space: FrozenDict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = FrozenDict()
+    calibration: Calibration = Calibration()
+    distillation: Distillation = Distillation()
+    fidelity: FidelityProtocol = FidelityProtocol()
+    latency: LatencySpec | None = None
+    objectives: Annotated[tuple[MetricName, ...], Field(min_length=1, max_length=2)] = ("params",)
+    constraints: Annotated[tuple[OutcomeConstraint, ...], Field(max_length=8)] = ()
+    strategy: StrategySpec = StrategySpec()
+    budget: Budget = Budget()
+    parallelism: Annotated[int, Field(ge=1, le=256)] = 2
+    resources: Resources = Resources()
+    trial_timeout_s: Annotated[float, Field(gt=0, le=604_800)] = 1800.0
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _distinct_objectives(self) -> SearchSpec:
+        if len(set(self.objectives)) != len(self.objectives):
+            raise ValueError("objectives repeat")
+        return self
+
+    @property
+    def problem(self) -> Problem:
+        """The problem as first asked; later versions belong to the search."""
+        return Problem(objectives=self.objectives, constraints=self.constraints)
+
+
+class Search(Value):
+    """One search.
+
+    Attributes:
+        id: Short unique name, chosen at submission.
+        space: The resolved search space.
+        problems: Versions of objectives and bounds; the last is in force.
+        ran_s: Seconds spent running before the present run.
+        failure: Why it failed.
+    """
+
+    id: str
+    spec: SearchSpec
+    space: SearchSpace
+    problems: Annotated[tuple[Problem, ...], Field(min_length=1)]
+    status: SearchStatus = SearchStatus.CREATED
+    intent: Intent = Intent.RUN
+    created_at: float = 0.0
+    ran_s: float = 0.0
+    failure: Failure | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """The problem in force."""
+        return self.problems[-1]
+
+    def become(self, status: SearchStatus, **changes: object) -> Search:
+        """The search after a legal step.
+
+        Raises:
+            IllegalTransition: If the lifecycle does not have this step.
+        """
+        require_search_step(self.status, status)
+        after: Search = self.evolve(status=status, **changes)
+        return after

@@ -1,0 +1,58 @@
+"""One architecture tried within one search."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nas.domain.architecture import Architecture
+from nas.domain.job import Evaluation, Failure
+from nas.domain.lifecycle import TrialStatus, require_trial_step
+from nas.domain.value import Value
+
+
+class Attempt(Value):
+    """One submission of a trial to the workers.
+
+    Attributes:
+        started_at: Unix seconds.
+        ended_at: Unix seconds; None while it runs, or when the coordinator died with it.
+        failure: Why it gave no result.
+    """
+
+    started_at: float
+    ended_at: float | None = None
+    failure: Failure | None = None
+
+
+class Trial(Value):
+    """A numbered trial; the pair (search, architecture) is unique.
+
+    Attributes:
+        origin: Who proposed it, for explanations (`warm start`, `bayesian`, `sobol`, ...).
+        bounds_version: Version of the search's problem in force when it was proposed.
+        evaluation: The verdict of a completed trial. Exact metrics alone when the trial was screened:
+            it broke an exact bound, so nothing was spent on its fidelity.
+    """
+
+    search: str
+    number: Annotated[int, Field(ge=0)]
+    architecture: Architecture
+    origin: str = ""
+    bounds_version: int = 0
+    status: TrialStatus = TrialStatus.CANDIDATE
+    attempts: tuple[Attempt, ...] = ()
+    evaluation: Evaluation | None = None
+    failure: Failure | None = None
+    created_at: float = 0.0
+
+    def become(self, status: TrialStatus, **changes: object) -> Trial:
+        """The trial after a legal step.
+
+        Raises:
+            IllegalTransition: If the lifecycle does not have this step.
+        """
+        require_trial_step(self.status, status)
+        after: Trial = self.evolve(status=status, **changes)
+        return after

@@ -1,0 +1,38 @@
+"""The contract of a surrogate-block family: one file, one registration, tested by itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from nas.registry import Registry
+from nas.space.stage import Stage, StageBlock
+
+
+class BlockFamily(ABC):
+    """A way of making a stage cheaper while keeping its input and output shapes.
+
+    Implementations are stateless and cite their source.
+    """
+
+    @abstractmethod
+    def variants(self, stage: Stage, block: StageBlock) -> tuple[str, ...]:
+        """Names of the variants this family offers at a stage, cheapest last; empty if none fits.
+
+        Args:
+            stage: The stage.
+            block: The teacher's own block there, for its widths (it may live on the meta device).
+        """
+
+    @abstractmethod
+    def build(self, stage: Stage, block: StageBlock, variant: str) -> StageBlock:
+        """A surrogate block, initialised from the teacher's weights wherever shapes allow.
+
+        The teacher's block is read, never changed nor shared. Weights that the teacher cannot give
+        are drawn from torch's global generator: seed it for a reproducible block.
+
+        Raises:
+            InvalidSearchSpace: If this family has no such variant at this stage.
+        """
+
+
+BLOCK_FAMILIES: Registry[BlockFamily] = Registry("block family")
