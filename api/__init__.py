@@ -1,1 +1,5 @@
-"""Placeholder docstring: the owner of this package replaces it."""
+"""The outermost layer: settings, wiring, reading what users write, the command line.
+
+The one place where the core meets its adapters. Holds no science: whatever a notebook could want
+lives in `nas`.
+"""

@@ -50,11 +50,14 @@ class FrozenDict(Mapping[K, V]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         key, value = get_args(source) or (Any, Any)
         plain = handler.generate_schema(dict[key, value])  # type: ignore[valid-type]
-        return core_schema.no_info_before_validator_function(
-            lambda given: dict(given) if isinstance(given, FrozenDict) else given,
-            core_schema.no_info_after_validator_function(cls, plain),
+        frozen = core_schema.no_info_after_validator_function(cls, plain)
+        return core_schema.json_or_python_schema(
+            json_schema=frozen,
+            python_schema=core_schema.no_info_before_validator_function(
+                lambda given: dict(given) if isinstance(given, FrozenDict) else given, frozen
+            ),
             serialization=core_schema.wrap_serializer_function_ser_schema(
-                lambda frozen, serialize: serialize(dict(frozen)), schema=plain
+                lambda value, serialize: serialize(dict(value)), schema=plain
             ),
         )
 
