@@ -1,0 +1,166 @@
+"""What a schema cannot know: names, paths, the teacher's stages, and whether a bound can be met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from api.faults import pointer
+from nas.domain.cost import ExactCosts
+from nas.domain.metric import EXACT_METRICS, FIDELITY_METRICS, METRIC_BY_NAME, TABLE_LATENCY
+from nas.domain.search import SearchSpec
+from nas.domain.search_space import SearchSpace, StageChoices
+from nas.domain.value import Value
+from nas.errors import Fault, nearest
+
+
+class TeacherFacts(Value):
+    """What a spec is checked against; counted on the meta device, no weights loaded.
+
+    Attributes:
+        variants: Variants offered per stage, in the order of execution.
+        space: The default space.
+        latent_multiple: Latent sizes must be a multiple of this.
+        sample_size: The teacher's own latent size.
+        costs: Exact costs of every variant at the spec's latent size; latency excluded.
+    """
+
+    variants: tuple[StageChoices, ...]
+    space: SearchSpace
+    latent_multiple: int
+    sample_size: int
+    costs: ExactCosts | None = None
+
+
+def faults_of_meaning(
+    spec: SearchSpec, names: dict[str, tuple[str, ...]], roots: tuple[Path, ...]
+) -> Iterator[Fault]:
+    """Faults that need no teacher: registered names, metrics, files."""
+    yield from _name_faults(spec, names)
+    yield from _metric_faults(spec)
+    yield from _pointless_problem(spec)
+    yield from _path_faults(spec, roots)
+
+
+def faults_against_teacher(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fault]:
+    """Faults that only the teacher reveals: stages, variants, sizes, bounds nobody can meet."""
+    yield from _space_faults(spec, facts)
+    yield from _attainability_faults(spec, facts)
+
+
+def space_of(spec: SearchSpec, facts: TeacherFacts) -> SearchSpace:
+    """The space a spec asks for, stages in the order of execution."""
+    if not spec.space:
+        return facts.space
+    order = [choices.stage for choices in facts.variants if choices.stage in spec.space]
+    return SearchSpace(stages=tuple(StageChoices(stage=stage, variants=spec.space[stage]) for stage in order))
+
+
+def _name_faults(spec: SearchSpec, names: dict[str, tuple[str, ...]]) -> Iterator[Fault]:
+    strategies = (*names["strategy"], "auto")
+    if spec.strategy.name not in strategies:
+        yield _unknown("/strategy/name", "strategy", spec.strategy.name, strategies)
+    if spec.latency is not None and spec.latency.device not in names["device"]:
+        yield _unknown("/latency/device", "device", spec.latency.device, names["device"])
+
+
+def _metric_faults(spec: SearchSpec) -> Iterator[Fault]:
+    for position, name in enumerate(spec.fidelity.metrics):
+        if name not in FIDELITY_METRICS:
+            yield _unknown(pointer("fidelity", "metrics", position), "fidelity metric", name, FIDELITY_METRICS)
+    searchable = tuple(name for name in METRIC_BY_NAME if name != "latency_ms")
+    asked = [(pointer("objectives", i), name) for i, name in enumerate(spec.objectives)]
+    asked += [(pointer("constraints", i, "metric"), bound.metric) for i, bound in enumerate(spec.constraints)]
+    for where, name in asked:
+        if name == TABLE_LATENCY.name and spec.latency is None:
+            yield Fault(where, "needs a device to time", "latency: {device: host}")
+        elif name not in searchable:
+            yield _unknown(where, "metric to search by", name, searchable)
+        elif name in FIDELITY_METRICS and name not in spec.fidelity.metrics:
+            yield Fault(where, "is not measured; name it in /fidelity/metrics too", name)
+
+
+def _pointless_problem(spec: SearchSpec) -> Iterator[Fault]:
+    judged = (*spec.objectives, *(bound.metric for bound in spec.constraints))
+    if not any(name in FIDELITY_METRICS for name in judged):
+        yield Fault(
+            "/constraints",
+            "least cost without a bound on fidelity is the smallest network, however bad",
+            "{metric: noise_mse_relative, at_most: 0.05}",
+        )
+
+
+def _path_faults(spec: SearchSpec, roots: tuple[Path, ...]) -> Iterator[Fault]:
+    calibration = spec.calibration
+    if (calibration.source == "images") != bool(calibration.path):
+        yield Fault("/calibration/path", "is a folder of pictures, for source images and no other")
+    files = [
+        ("/calibration/path", calibration.path),
+        ("/calibration/conditioning/path", calibration.conditioning.path),
+    ]
+    for where, name in files:
+        if name:
+            yield from _one_path(where, Path(name), roots)
+    source = spec.teacher.source
+    if source.startswith((".", "/", "~")):
+        yield from _one_path("/teacher/source", Path(source), roots)
+
+
+def _one_path(where: str, path: Path, roots: tuple[Path, ...]) -> Iterator[Fault]:
+    resolved = path.expanduser().resolve()
+    if not any(resolved.is_relative_to(root) for root in roots):
+        allowed = ", ".join(str(root) for root in roots)
+        yield Fault(where, f"lies outside the allowed folders ({allowed}); see BLOCKSMITH_ALLOWED_ROOTS")
+    elif not resolved.exists():
+        yield Fault(where, f"does not exist: {path}", nearest(path.name, _siblings(resolved)))
+
+
+def _siblings(path: Path) -> list[str]:
+    return [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+
+
+def _space_faults(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fault]:
+    offered = {choices.stage: choices.variants for choices in facts.variants}
+    for stage, variants in spec.space.items():
+        if stage not in offered:
+            yield _unknown(pointer("space", stage), "stage of this teacher", stage, tuple(offered))
+            continue
+        for position, name in enumerate(variants):
+            if name not in offered[stage]:
+                yield _unknown(pointer("space", stage, position), f"variant of {stage}", name, offered[stage])
+        if len(set(variants)) != len(variants):
+            yield Fault(pointer("space", stage), "names a variant twice", str(list(dict.fromkeys(variants))))
+    size = spec.calibration.latent_size
+    if size % facts.latent_multiple:
+        better = max(facts.latent_multiple, round(size / facts.latent_multiple) * facts.latent_multiple)
+        yield Fault("/calibration/latent_size", f"must be a multiple of {facts.latent_multiple}", str(better))
+
+
+def _attainability_faults(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fault]:
+    try:
+        space = space_of(spec, facts)
+    except (ValidationError, KeyError):
+        return  # already reported
+    if spec.budget.trials > space.size:
+        yield Fault("/budget/trials", f"the space holds only {space.size} architectures", str(space.size))
+    if facts.costs is None or any(not set(c.variants) <= _offered(facts, c.stage) for c in space.stages):
+        return
+    for position, bound in enumerate(spec.constraints):
+        if bound.metric in EXACT_METRICS and bound.metric != TABLE_LATENCY.name:
+            least = facts.costs.tightest(space, bound.metric)
+            if least > bound.at_most:
+                yield Fault(
+                    pointer("constraints", position, "at_most"),
+                    f"no architecture of the space is that small; the least {bound.metric} is {least:.6g}",
+                    f"{least:.6g}",
+                )
+
+
+def _offered(facts: TeacherFacts, stage: str) -> set[str]:
+    return next((set(choices.variants) for choices in facts.variants if choices.stage == stage), set())
+
+
+def _unknown(where: str, kind: str, name: str, known: tuple[str, ...]) -> Fault:
+    return Fault(where, f"there is no {kind} named {name!r}; known: {', '.join(known)}", nearest(name, known))
