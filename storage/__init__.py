@@ -1,1 +1,6 @@
-"""Placeholder docstring: the owner of this package replaces it."""
+"""Where searches, trials and artifacts are kept: SQL rows and content-addressed files.
+
+Decides nothing about a search, knows no tensors, no workers and no HTTP, and is imported by nobody
+but the composition root. Rows hold domain values as their own JSON beside the columns that queries
+need; there is no second representation.
+"""

@@ -1,0 +1,106 @@
+"""The only commit of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from nas.errors import TransientError
+from nas.ports import UnitOfWork
+from storage.block_library import SqlEvaluations, SqlLibrary
+from storage.connection import Access, make_engine, with_access
+from storage.leases import SqlLeases
+from storage.searches import SqlEvents, SqlSearches
+from storage.trials import SqlTrials
+
+
+class SqlUnitOfWork:
+    """One transaction on one connection. Leaving its block without `commit` rolls back."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.searches = SqlSearches(connection)
+        self.trials = SqlTrials(connection)
+        self.library = SqlLibrary(connection)
+        self.evaluations = SqlEvaluations(connection)
+        self.events = SqlEvents(connection)
+        self.leases = SqlLeases(connection)
+
+    def commit(self) -> None:
+        """Make everything since the block began durable, all or nothing.
+
+        Raises:
+            TransientError: If the disk is full or the connection was lost; nothing was stored.
+        """
+        self._connection.commit()
+
+
+class Database:
+    """A database of searches. Thread-safe; open it again in every process.
+
+    Args:
+        engine: From `make_engine`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
+        """One transaction that may write.
+
+        On SQLite all writers take turns: keep it short, never wait for a job inside.
+
+        Raises:
+            TransientError: If the database is locked for half a minute or cannot be reached.
+        """
+        with _transaction(self.engine, "write") as connection:
+            yield SqlUnitOfWork(connection)
+
+    @contextmanager
+    def reader(self) -> Iterator[UnitOfWork]:
+        """One consistent snapshot for reading; never waits for a writer and never holds one up.
+
+        Raises:
+            Conflict: At any attempt to write.
+        """
+        with _transaction(self.engine, "read") as connection:
+            yield SqlUnitOfWork(connection)
+
+    def migrate(self) -> None:
+        """Bring the tables to this version's schema. Safe to call from many processes at once.
+
+        Raises:
+            Conflict: If the database belongs to a newer version; upgrade blocksmith.
+        """
+        from storage.schema import migrate  # Alembic is needed only here
+
+        migrate(self.engine)
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Database at `sqlite:///FILE` or `postgresql://USER@HOST/NAME`; nothing is opened before it is used.
+
+    Raises:
+        SpecError: If the address is of another kind.
+        MissingExtra: If PostgreSQL is asked for and psycopg is not installed.
+    """
+    return Database(make_engine(url))
+
+
+@contextmanager
+def _transaction(engine: Engine, access: Access) -> Iterator[Connection]:
+    try:
+        connection = with_access(engine, access).connect()
+    except PoolTimeout as error:
+        raise TransientError("All database connections are in use.", "Try again in a moment.") from error
+    with connection:
+        connection.begin()
+        yield connection
