@@ -1,0 +1,90 @@
+"""How the command line talks: tables for people, JSON for scripts, errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.problems import FAILURE, exit_code, problem_document
+from nas.errors import NasError, SpecError
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of database and artifacts [default: .blocksmith, or $BLOCKSMITH_DATA]."),
+]
+
+
+def print_json(document: Any) -> None:
+    """Write one JSON document to standard output, and nothing else."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table; columns whose name ends in a blank are numbers and stand to the right."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column.strip(), justify="right" if column.endswith(" ") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def run_guarded(program: Callable[[], object], as_json: bool) -> None:
+    """Run the program; turn every error into a message and an exit code. No traceback reaches a user."""
+    try:
+        program()
+    except NasError as error:
+        report(error, as_json)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        errors.print("Interrupted.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        log = _keep(error)
+        bug = NasError(f"Internal error: {type(error).__name__}.", f"This is a bug; details are in {log}.")
+        report(bug, as_json)
+        sys.exit(FAILURE)
+
+
+def report(error: NasError, as_json: bool) -> None:
+    """Show an error: JSON on standard output when asked for, else text on standard error."""
+    if as_json:
+        print_json({"error": problem_document(error)})
+        return
+    errors.print(f"[bold red]Error:[/] {_escape(error.message)}", soft_wrap=True)
+    if isinstance(error, SpecError):
+        for fault in error.faults:
+            errors.print(
+                f"  [bold]{_escape(fault.pointer or 'document')}[/]  {_escape(fault.reason)}", soft_wrap=True
+            )
+            if fault.nearest:
+                errors.print(f"      try: {_escape(fault.nearest)}", soft_wrap=True)
+    elif error.hint:
+        errors.print(_escape(error.hint), soft_wrap=True)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _keep(error: Exception) -> Path:
+    log = Path("blocksmith-error.log").resolve()
+    try:
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return Path("(could not be written)")
+    return log

@@ -1,0 +1,29 @@
+"""Assembles the commands and guards them."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from api.cli import inspect, model, run, teacher
+from api.cli.console import run_guarded
+
+app = typer.Typer(
+    name="blocksmith",
+    help="Turn a large diffusion model into a family of small ones: distil surrogate blocks, search their combinations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+run.register(app)
+inspect.register(app)
+model.register(app)
+app.add_typer(teacher.app, name="teacher")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `blocksmith`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    run_guarded(lambda: app(args=given, prog_name="blocksmith"), as_json="--json" in given)

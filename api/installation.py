@@ -1,0 +1,82 @@
+"""One installation: its settings, its database and its workspace, opened on demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.settings import Settings
+from nas.domain.metric import LATENCY, Measurement
+from nas.domain.search import Search
+from nas.domain.trial import Trial
+from nas.engine.latencies import network_latency
+
+if TYPE_CHECKING:
+    from storage.artifacts import DirectoryWorkspace
+    from storage.unit_of_work import Database
+
+
+class Installation:
+    """Where a command works.
+
+    Args:
+        data: Folder given on the command line; None takes the environment's.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
+        settings = Settings()
+        self.settings = settings.model_copy(update={"data": data}) if data is not None else settings
+        self._database: Database | None = None
+
+    @property
+    def database(self) -> Database:
+        """The database, migrated to this version's schema."""
+        from storage.unit_of_work import open_database
+
+        if self._database is None:
+            self.settings.data.mkdir(parents=True, exist_ok=True)
+            database = open_database(self.settings.database_url)
+            database.migrate()
+            self._database = database
+        return self._database
+
+    @property
+    def workspace(self) -> DirectoryWorkspace:
+        """What workers may touch."""
+        from storage.artifacts import DirectoryWorkspace
+
+        return DirectoryWorkspace(self.settings.data.resolve())
+
+    def searches(self) -> list[Search]:
+        """All searches, newest first."""
+        with self.database.reader() as uow:
+            return list(uow.searches.list())
+
+    def search_with_trials(self, search_id: str) -> tuple[Search, list[Trial]]:
+        """One search and its trials; `latest` names the newest search.
+
+        Raises:
+            NotFound: With the nearest known id.
+        """
+        with self.database.reader() as uow:
+            searches = uow.searches.list() if search_id == "latest" else ()
+            search = searches[0] if searches else uow.searches.get(search_id)
+            return search, list(uow.trials.of_search(search.id))
+
+    def latencies(self, search: Search, trials: list[Trial]) -> dict[int, Measurement]:
+        """Measured latencies of assembled networks, by trial number."""
+        found: dict[int, Measurement] = {}
+        if search.spec.latency is None:
+            return found
+        with self.database.reader() as uow:
+            for trial in trials:
+                timed = network_latency(uow, search, trial.architecture)
+                if timed is not None:
+                    low, high = timed.interval_ms
+                    # A 95 % interval spans 3.92 standard errors where the median is about normal.
+                    sem = (high - low) / 3.92
+                    samples = len(timed.samples_ms)
+                    found[trial.number] = Measurement(
+                        mean=timed.median_ms, sem=sem, samples=samples, unit=LATENCY.unit
+                    )
+        return found
