@@ -40,12 +40,15 @@ class StageInput:
         temb: Time embedding, `B x T`.
         context: Conditioning tokens, `B x L x D`, or None for teachers without cross-attention.
         skips: Decoder only: the skips of the mirror encoder stage, in order of consumption.
+        size: Decoder only: height and width to upsample to; None doubles both. Set only when the
+            latent's sides are no multiples of the network's stride.
     """
 
     hidden: Tensor
     temb: Tensor
     context: Tensor | None = None
     skips: tuple[Tensor, ...] = ()
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,4 @@
-"""Placeholder docstring: the owner of this package replaces it."""
+"""Teachers: loading a latent diffusion model from safetensors and cutting its denoiser into stages.
+
+Does not sample pictures and never reads a file whose loading could execute code.
+"""
