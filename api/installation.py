@@ -9,7 +9,7 @@ from api.settings import Settings
 from nas.domain.metric import LATENCY, Measurement
 from nas.domain.search import Search
 from nas.domain.trial import Trial
-from nas.engine.latencies import network_latency
+from nas.engine.jobs import network_latency_job
 
 if TYPE_CHECKING:
     from storage.artifacts import DirectoryWorkspace
@@ -66,12 +66,13 @@ class Installation:
     def latencies(self, search: Search, trials: list[Trial]) -> dict[int, Measurement]:
         """Measured latencies of assembled networks, by trial number."""
         found: dict[int, Measurement] = {}
-        if search.spec.latency is None:
+        protocol = search.spec.latency
+        if protocol is None:
             return found
         with self.database.reader() as uow:
             for trial in trials:
-                timed = network_latency(uow, search, trial.architecture)
-                if timed is not None:
+                job = network_latency_job(search.spec, protocol, trial.architecture)
+                if (timed := uow.library.latency(job.key)) is not None:
                     low, high = timed.interval_ms
                     # A 95 % interval spans 3.92 standard errors where the median is about normal.
                     sem = (high - low) / 3.92

@@ -33,6 +33,11 @@ class TeacherFacts(Value):
     sample_size: int
     costs: ExactCosts | None = None
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Every stage, in the order of execution."""
+        return tuple(choices.stage for choices in self.variants)
+
 
 def faults_of_meaning(
     spec: SearchSpec, names: dict[str, tuple[str, ...]], roots: tuple[Path, ...]

@@ -83,7 +83,7 @@ def check_spec(
     space = space_of(spec, facts)
     size = spec.calibration.latent_size or facts.sample_size
     spec = spec.evolve(calibration=spec.calibration.evolve(latent_size=size))
-    return CheckedSpec(spec=spec, space=space, stages=tuple(choices.stage for choices in facts.variants))
+    return CheckedSpec(spec=spec, space=space, stages=facts.stages)
 
 
 def _parse(document: dict[str, Any]) -> tuple[SearchSpec, list[Fault]]:

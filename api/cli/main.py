@@ -11,7 +11,7 @@ from api.cli.console import run_guarded
 
 app = typer.Typer(
     name="blocksmith",
-    help="Turn a large diffusion model into a family of small ones: distil surrogate blocks, search their combinations.",
+    help="Turn a large diffusion model into a family of small ones that run in real time on edge devices.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

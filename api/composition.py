@@ -1,0 +1,119 @@
+"""The one place where everything is wired: a spec becomes a search, a search gets a driver."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.installation import Installation
+from api.specs import CheckedSpec, read_spec_file
+from api.teachers import describe_teacher, fingerprinted
+from nas.domain.cost import ExactCosts
+from nas.domain.lifecycle import Intent, SearchStatus
+from nas.domain.search import Search
+from nas.engine.events import Observer
+from nas.engine.loop import Pace, SearchLoop
+
+if TYPE_CHECKING:
+    from nas.strategy.base import Strategy
+
+
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def registered_names() -> dict[str, tuple[str, ...]]:
+    """Names that a spec may use, by kind."""
+    from nas.estimation.devices import DEVICES
+    from nas.strategy.catalogue import STRATEGIES
+
+    return {"strategy": STRATEGIES.names(), "device": DEVICES.names()}
+
+
+def check_spec_file(path: Path, installation: Installation) -> CheckedSpec:
+    """Read a spec file and check it against everything that is known here.
+
+    Raises:
+        SpecError: With every fault found.
+    """
+    return read_spec_file(path, describe_teacher, registered_names(), installation.settings.roots)
+
+
+def submit(installation: Installation, checked: CheckedSpec) -> Search:
+    """Make a search of a checked spec; nothing runs yet."""
+    spec = fingerprinted(checked.spec)
+    search = Search(
+        id=f"{_slug(spec.name)}-{secrets.token_hex(3)}",
+        spec=spec,
+        space=checked.space,
+        problems=(spec.problem,),
+        created_at=time.time(),
+    )
+    with installation.database.unit_of_work() as uow:
+        uow.searches.add(search)
+        uow.commit()
+    return search
+
+
+def set_intent(installation: Installation, search_id: str, intent: Intent) -> None:
+    """Tell the search's driver, wherever it runs, what is wanted."""
+    with installation.database.unit_of_work() as uow:
+        uow.searches.set_intent(search_id, intent)
+        uow.commit()
+
+
+def drive(installation: Installation, search: Search, observe: Observer) -> SearchStatus:
+    """Drive a search on Ray until it ends or is paused; returns where it stands.
+
+    Raises:
+        Conflict: If another process drives it.
+    """
+    from workers.ray_backend import RayBackend
+
+    database = installation.database
+    backend = RayBackend(installation.workspace, address=installation.settings.ray_address)
+    try:
+        loop = SearchLoop(
+            search.id,
+            describe_teacher(search.spec).stages,
+            open_unit_of_work=database.unit_of_work,
+            backend=backend,
+            clock=SystemClock(),
+            make_strategy=_make_strategy,
+            observe=observe,
+            pace=Pace(patience_s=30.0),
+        )
+        return loop.run()
+    finally:
+        backend.close()
+
+
+def _make_strategy(search: Search, costs: ExactCosts) -> Strategy:
+    from nas.strategy.base import StrategyContext
+    from nas.strategy.catalogue import make_strategy
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = StrategyContext(
+        space=search.space,
+        problem=search.problem,
+        costs=costs,
+        seed=search.spec.seed,
+        initial_trials=search.spec.strategy.initial_trials,
+    )
+    return make_strategy(search.spec.strategy.name, context)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "search"
