@@ -1,0 +1,282 @@
+"""What every implementation of the repositories promises, whatever stands behind it."""
+
+from __future__ import annotations
+
+import pytest
+
+from nas.domain.architecture import Architecture
+from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
+from nas.domain.value import FrozenDict
+from nas.errors import Conflict, NotFound
+from tests.storage.databases import AnyDatabase
+from tests.storage.values import (
+    a_failed_attempt,
+    a_latency,
+    a_search,
+    a_trial,
+    an_architecture,
+    an_entry,
+    an_evaluation,
+)
+
+
+def test_a_search_comes_back_as_it_went_in(searched: AnyDatabase) -> None:
+    with searched.reader() as view:
+        assert view.searches.get("alpha") == a_search()
+
+
+def test_a_second_search_of_one_id_is_refused_and_the_transaction_lives_on(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        with pytest.raises(Conflict, match="alpha"):
+            work.searches.add(a_search(created_at=2.0))
+        work.searches.add(a_search("beta"))
+        work.commit()
+    with searched.reader() as view:
+        assert {search.id for search in view.searches.list()} == {"alpha", "beta"}
+        assert view.searches.get("alpha").created_at == a_search().created_at
+
+
+def test_an_unknown_search_is_answered_with_the_nearest_id(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        with pytest.raises(NotFound, match="alpha"):
+            work.searches.get("alhpa")
+        with pytest.raises(NotFound, match="alpha"):
+            work.searches.set_intent("alhpa", Intent.PAUSE)
+
+
+def test_searches_are_listed_newest_first(database: AnyDatabase) -> None:
+    with database.unit_of_work() as work:
+        for search_id, created_at in (("b", 2.0), ("c", 3.0), ("a", 1.0)):
+            work.searches.add(a_search(search_id, created_at))
+        assert [search.id for search in work.searches.list()] == ["c", "b", "a"]
+
+
+def test_a_search_is_replaced_only_in_the_expected_status(searched: AnyDatabase) -> None:
+    preparing = a_search().become(SearchStatus.PREPARING, ran_s=4.5)
+    with searched.unit_of_work() as work:
+        assert not work.searches.replace(SearchStatus.RUNNING, preparing)
+        assert work.searches.get("alpha") == a_search()
+        assert work.searches.replace(SearchStatus.CREATED, preparing)
+        assert not work.searches.replace(SearchStatus.CREATED, preparing)
+        assert not work.searches.replace(SearchStatus.CREATED, a_search("unknown"))
+        work.commit()
+    with searched.reader() as view:
+        assert view.searches.get("alpha") == preparing
+
+
+def test_replacing_a_search_keeps_an_intent_written_meanwhile(searched: AnyDatabase) -> None:
+    with searched.reader() as view:
+        read_before = view.searches.get("alpha")
+    with searched.unit_of_work() as work:
+        work.searches.set_intent("alpha", Intent.PAUSE)
+        work.commit()
+    with searched.unit_of_work() as work:
+        assert work.searches.replace(SearchStatus.CREATED, read_before.become(SearchStatus.PREPARING))
+        work.commit()
+    with searched.reader() as view:
+        assert view.searches.get("alpha").intent is Intent.PAUSE
+        assert view.searches.get("alpha").status is SearchStatus.PREPARING
+
+
+def test_an_intent_given_at_submission_is_kept(database: AnyDatabase) -> None:
+    with database.unit_of_work() as work:
+        work.searches.add(a_search().evolve(intent=Intent.PAUSE))
+        assert work.searches.get("alpha").intent is Intent.PAUSE
+
+
+def test_a_trial_comes_back_as_it_went_in(searched: AnyDatabase) -> None:
+    trial = a_trial(3).evolve(attempts=(a_failed_attempt(),), evaluation=an_evaluation())
+    with searched.unit_of_work() as work:
+        work.trials.add(trial)
+        work.commit()
+    with searched.reader() as view:
+        assert view.trials.get("alpha", 3) == trial
+
+
+def test_trials_come_in_numerical_order_and_by_status(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        for number in (10, 2, 1):
+            work.trials.add(a_trial(number))
+        work.trials.replace(TrialStatus.CANDIDATE, a_trial(2).become(TrialStatus.RUNNING))
+        work.commit()
+
+    def numbers(*statuses: TrialStatus) -> list[int]:
+        with searched.reader() as view:
+            return [trial.number for trial in view.trials.of_search("alpha", *statuses)]
+
+    assert numbers() == [1, 2, 10]
+    assert numbers(TrialStatus.CANDIDATE) == [1, 10]
+    assert numbers(TrialStatus.RUNNING, TrialStatus.CANDIDATE) == [1, 2, 10]
+    assert numbers(TrialStatus.FAILED) == []
+
+
+def test_a_number_or_an_architecture_is_taken_once_in_a_search(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        work.searches.add(a_search("beta"))
+        work.trials.add(a_trial(1))
+        with pytest.raises(Conflict):
+            work.trials.add(a_trial(1, architecture=2))
+        with pytest.raises(Conflict):
+            work.trials.add(a_trial(2, architecture=1))
+        work.trials.add(a_trial(1, "beta"))
+        work.trials.add(a_trial(2))
+        work.commit()
+    with searched.reader() as view:
+        assert [trial.number for trial in view.trials.of_search("alpha")] == [1, 2]
+
+
+def test_architectures_that_differ_in_unlisted_teacher_stages_are_the_same_trial(searched: AnyDatabase) -> None:
+    short = Architecture(choices=FrozenDict({"E1": "RA"}))
+    long = Architecture(choices=FrozenDict({"E1": "RA", "E2": "teacher"}))
+    with searched.unit_of_work() as work:
+        work.trials.add(a_trial(1).evolve(architecture=short))
+        with pytest.raises(Conflict):
+            work.trials.add(a_trial(2).evolve(architecture=long))
+
+
+def test_a_trial_needs_its_search(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work, pytest.raises(NotFound, match="alpha"):
+        work.trials.add(a_trial(1, "alpah"))
+
+
+def test_an_unknown_trial_says_how_far_the_numbers_go(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        with pytest.raises(NotFound, match="no trials"):
+            work.trials.get("alpha", 0)
+        work.trials.add(a_trial(7))
+        with pytest.raises(NotFound, match="last trial is 7"):
+            work.trials.get("alpha", 8)
+        assert list(work.trials.of_search("nobody")) == []
+
+
+def test_a_trial_is_replaced_only_in_the_expected_status(searched: AnyDatabase) -> None:
+    running = a_trial(1).become(TrialStatus.RUNNING)
+    with searched.unit_of_work() as work:
+        work.trials.add(a_trial(1))
+        assert not work.trials.replace(TrialStatus.RUNNING, running)
+        assert not work.trials.replace(TrialStatus.CANDIDATE, a_trial(2).become(TrialStatus.RUNNING))
+        assert work.trials.get("alpha", 1) == a_trial(1)
+        assert work.trials.replace(TrialStatus.CANDIDATE, running)
+        assert not work.trials.replace(TrialStatus.CANDIDATE, running)
+        assert work.trials.get("alpha", 1) == running
+
+
+def test_a_trial_keeps_its_architecture(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        work.trials.add(a_trial(1))
+        other = a_trial(1).evolve(architecture=an_architecture(5), status=TrialStatus.RUNNING)
+        assert not work.trials.replace(TrialStatus.CANDIDATE, other)
+        assert work.trials.get("alpha", 1) == a_trial(1)
+
+
+def test_the_first_entry_latency_and_evaluation_of_a_key_win(database: AnyDatabase) -> None:
+    ugly = '{ "b":1.0,\n"a":  1e400, "text": "\\u0000 ε"}'
+    with database.unit_of_work() as work:
+        assert work.library.entry("a" * 64) is None
+        assert work.library.latency("k") is None
+        assert work.evaluations.recall("k") is None
+        work.library.add_entry(an_entry())
+        work.library.add_entry(an_entry(block_loss=0.75))
+        work.library.add_latency("k", a_latency())
+        work.library.add_latency("k", a_latency(median_ms=9.0))
+        work.evaluations.record("k", ugly)
+        work.evaluations.record("k", "{}")
+        work.commit()
+    with database.reader() as view:
+        assert view.library.entry("a" * 64) == an_entry()
+        assert view.library.latency("k") == a_latency()
+        assert view.evaluations.recall("k") == ugly
+
+
+def test_leaving_without_commit_rolls_everything_back(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        work.searches.add(a_search("beta"))
+        work.searches.set_intent("alpha", Intent.CANCEL)
+        work.trials.add(a_trial(1))
+        work.events.append("alpha", "trial", "{}", 1.0)
+        work.library.add_entry(an_entry())
+        work.evaluations.record("k", "{}")
+        assert work.leases.acquire("alpha", "me", 60) is not None
+    with searched.unit_of_work() as work:
+        assert [search.id for search in work.searches.list()] == ["alpha"]
+        assert work.searches.get("alpha").intent is Intent.RUN
+        assert list(work.trials.of_search("alpha")) == []
+        assert list(work.events.after("alpha", 0, 10)) == []
+        assert work.library.entry("a" * 64) is None
+        assert work.evaluations.recall("k") is None
+        assert work.leases.acquire("alpha", "you", 60) is not None
+
+
+def test_an_exception_rolls_back_and_passes_through(searched: AnyDatabase) -> None:
+    with pytest.raises(ZeroDivisionError), searched.unit_of_work() as work:
+        work.trials.add(a_trial(1))
+        _ = 1 // 0
+    with searched.reader() as view:
+        assert list(view.trials.of_search("alpha")) == []
+
+
+def test_what_follows_a_commit_needs_another_commit(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        work.trials.add(a_trial(1))
+        work.commit()
+        work.trials.add(a_trial(2))
+        work.commit()
+        work.trials.add(a_trial(3))
+    with searched.reader() as view:
+        assert [trial.number for trial in view.trials.of_search("alpha")] == [1, 2]
+
+
+def test_a_reader_sees_one_snapshot_and_does_not_hold_up_a_writer(searched: AnyDatabase) -> None:
+    with searched.reader() as view:
+        assert list(view.trials.of_search("alpha")) == []
+        with searched.unit_of_work() as work:
+            work.trials.add(a_trial(1))
+            with searched.reader() as other:
+                assert list(other.trials.of_search("alpha")) == []
+            work.commit()
+        assert list(view.trials.of_search("alpha")) == []
+    with searched.reader() as view:
+        assert len(view.trials.of_search("alpha")) == 1
+
+
+def test_a_reader_cannot_write(searched: AnyDatabase) -> None:
+    with pytest.raises(Conflict, match="reading only"), searched.reader() as view:
+        view.trials.add(a_trial(1))
+        view.commit()
+    with searched.unit_of_work() as work:
+        assert list(work.trials.of_search("alpha")) == []
+        work.trials.add(a_trial(1))
+        work.commit()
+
+
+def test_event_ids_grow_by_one_within_each_search(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        work.searches.add(a_search("beta"))
+        assert [work.events.append("alpha", "trial", f'{{"n":{n}}}', n / 2) for n in range(3)] == [1, 2, 3]
+        assert work.events.append("beta", "status", "{}", 9.0) == 1
+        work.commit()
+    with searched.reader() as view:
+        assert list(view.events.after("alpha", 1, 10)) == [(2, "trial", '{"n":1}', 0.5), (3, "trial", '{"n":2}', 1.0)]
+        assert [event[0] for event in view.events.after("alpha", 0, 2)] == [1, 2]
+        assert list(view.events.after("alpha", 3, 10)) == []
+        assert list(view.events.after("nobody", 0, 10)) == []
+
+
+def test_a_rolled_back_event_leaves_no_gap(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        work.events.append("alpha", "lost", "{}", 0.0)
+    with searched.unit_of_work() as work:
+        assert work.events.append("alpha", "kept", "{}", 0.0) == 1
+        work.commit()
+
+
+def test_an_event_needs_its_search(database: AnyDatabase) -> None:
+    with database.unit_of_work() as work, pytest.raises(NotFound):
+        work.events.append("alpha", "trial", "{}", 0.0)
+
+
+def test_replacing_a_search_keeps_its_events_going(searched: AnyDatabase) -> None:
+    with searched.unit_of_work() as work:
+        work.events.append("alpha", "one", "{}", 0.0)
+        assert work.searches.replace(SearchStatus.CREATED, a_search().become(SearchStatus.PREPARING))
+        assert work.events.append("alpha", "two", "{}", 0.0) == 2
