@@ -1,0 +1,44 @@
+"""What the engine tells the world while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from nas.domain.value import FrozenDict, Value
+
+EventKind = Literal["search", "library", "trial", "latency", "retry"]
+Fact = str | int | float | bool
+
+
+class EngineEvent(Value):
+    """Something that became a fact; the same event stands in the event log.
+
+    ==========  =====================================================================================
+    kind        facts
+    ==========  =====================================================================================
+    `search`    `status`; `code` and `message` when it failed
+    `library`   `job`, `stage`, `variant`, `done`, `total`, `seconds`; `block_loss` of a distilled block
+    `trial`     `number`, `status`, `origin`, `how` (`evaluated`, `known`, `screened`), one entry
+                `metrics.NAME` per metric; `code` and `message` when it gave no result
+    `latency`   `number` of the trial, `latency_ms`
+    `retry`     `what`, `code`, `message`, `attempt`
+    ==========  =====================================================================================
+
+    Attributes:
+        at: Unix seconds.
+    """
+
+    search: str
+    kind: EventKind
+    at: float
+    facts: FrozenDict[str, Fact] = FrozenDict()
+
+
+Observer = Callable[[EngineEvent], None]
+"""Called in the coordinator's thread after the fact is durable; must return soon and not raise."""
+
+
+def unobserved(event: EngineEvent) -> None:
+    """An observer that looks away."""
+    del event

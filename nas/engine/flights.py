@@ -1,0 +1,62 @@
+"""Jobs handed to the backend by this process: what is under way, and what may be tried again."""
+
+from __future__ import annotations
+
+from nas.domain.job import Failure, Job, Outcome
+from nas.engine.verdicts import backoff_s
+from nas.ports import Clock, JobBackend
+
+
+class Flights:
+    """Jobs submitted and not yet answered.
+
+    Jobs of the library and of the front have no row of their own, so their failures are counted
+    here, by the present driver alone. Trials count theirs in their rows.
+
+    Args:
+        max_attempts: Attempts per job without a row, against transient faults.
+    """
+
+    def __init__(self, backend: JobBackend, clock: Clock, max_attempts: int) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._max_attempts = max_attempts
+        self._jobs: dict[str, Job] = {}
+        self._failures: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._jobs
+
+    def submit(self, key: str, job: Job) -> None:
+        """Hand a job to the backend."""
+        self._jobs[key] = job
+        self._backend.submit(job)
+
+    def collect(self, timeout_s: float) -> list[tuple[Job, Outcome]]:
+        """Answers that arrived, waiting up to `timeout_s` for the first when anything is under way."""
+        if not self._jobs:
+            if timeout_s > 0:
+                self._clock.sleep(timeout_s)
+            return []
+        outcomes = self._backend.poll(timeout_s)
+        return [(self._jobs.pop(outcome.key), outcome) for outcome in outcomes if outcome.key in self._jobs]
+
+    def stop(self) -> None:
+        """Take every job back."""
+        for key in self._jobs:
+            self._backend.cancel(key)
+        self._jobs.clear()
+
+    def may_start(self, key: str) -> bool:
+        """Whether a job without a row is neither under way nor waiting for its next attempt."""
+        return key not in self._jobs and self._clock.now() >= self._not_before.get(key, 0.0)
+
+    def note_failure(self, key: str, failure: Failure) -> bool:
+        """Count a failure of a job without a row; whether the job will be tried again."""
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        self._not_before[key] = self._clock.now() + backoff_s(count)
+        return failure.transient and count < self._max_attempts

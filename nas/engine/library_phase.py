@@ -1,0 +1,90 @@
+"""First phase of a search: completes the block library and prices the space."""
+
+from __future__ import annotations
+
+from nas.domain.cost import ExactCosts
+from nas.domain.job import Failure, Job, Outcome
+from nas.domain.library import LibraryEntry
+from nas.domain.search import Search
+from nas.engine.events import Fact
+from nas.engine.flights import Flights
+from nas.engine.ledger import Ledger, OpenLedger
+from nas.engine.prepare import Preparation, describe, keep_result, require_attainable
+from nas.errors import InfeasibleSpec
+
+WORDS = {
+    "capture": "The teacher's features could not be recorded",
+    "floor": "Stem and head could not be counted",
+    "distill": "Block {variant!r} of stage {stage!r} could not be distilled",
+    "measure_block": "Block {variant!r} of {stage!r} could not be timed",
+}
+
+
+class LibraryPhase:
+    """Submits the missing jobs of the library until the whole space has its price.
+
+    Also the way back after a restart, whatever the status: when nothing is missing it only looks up.
+
+    Attributes:
+        costs: Prices of the whole space; None while the library is incomplete.
+        failure: Why the library can never be completed; the search has failed.
+    """
+
+    def __init__(self, search: Search, stages: tuple[str, ...], open_ledger: OpenLedger, flights: Flights) -> None:
+        self._search = search
+        self._open = open_ledger
+        self._flights = flights
+        self._preparation = Preparation(search, stages)
+        self.costs: ExactCosts | None = None
+        self.failure: Failure | None = None
+
+    @property
+    def lacks_work(self) -> bool:
+        """Whether anything but the capture is missing: something that costs time."""
+        return self._preparation.lacks_work
+
+    def accept(self, ledger: Ledger, job: Job, outcome: Outcome) -> None:
+        """Keep a result, or decide whether a failure is final."""
+        key, place = outcome.key, describe(job)
+        if outcome.result is not None:
+            keep_result(ledger.uow, key, outcome.result)
+            self._preparation.accept(key, outcome.result)
+            done, total = self._preparation.done, self._preparation.total
+            facts: dict[str, Fact] = {**place, "done": done, "total": total, "seconds": outcome.seconds}
+            if isinstance(outcome.result, LibraryEntry):
+                facts["block_loss"] = outcome.result.block_loss
+            ledger.tell("library", facts)
+        elif outcome.failure is not None:
+            self._note(ledger, key, place, outcome.failure)
+
+    def advance(self, search: Search) -> None:
+        """Submit what may start now, as far as slots are free; price the space when nothing is missing."""
+        preparation = self._preparation
+        if len(self._flights) >= search.spec.parallelism:
+            return
+        with self._open() as ledger:
+            preparation.recall(ledger.uow)
+        costs = preparation.costs()
+        if costs is not None:
+            self._price(search, costs)
+            return
+        for key, job in preparation.missing().items():
+            if len(self._flights) >= search.spec.parallelism:
+                return
+            if self._flights.may_start(key):
+                self._flights.submit(key, job)
+
+    def _price(self, search: Search, costs: ExactCosts) -> None:
+        try:
+            require_attainable(search.problem, search.space, costs)
+        except InfeasibleSpec as error:
+            self.failure = Failure(code=error.code, message=str(error), transient=False)
+        else:
+            self.costs = costs
+
+    def _note(self, ledger: Ledger, key: str, place: dict[str, str], failure: Failure) -> None:
+        if self._flights.note_failure(key, failure):
+            ledger.tell("retry", {**place, "code": failure.code, "message": failure.message})
+        else:
+            what = WORDS[place["job"]].format(**place)
+            self.failure = failure.evolve(message=f"{what}: {failure.message}")

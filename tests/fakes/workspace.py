@@ -1,0 +1,51 @@
+"""A workspace in memory: survives its workers and coordinators, as a disk would."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from nas.errors import NotFound
+
+
+class MemoryArtifacts:
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def put(self, content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        self.files[digest] = content
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        if digest not in self.files:
+            raise NotFound(f"There is no artifact {digest}.")
+        return self.files[digest]
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self.files
+
+
+class MemoryJournal:
+    def __init__(self) -> None:
+        self.results: dict[str, str] = {}
+
+    def recall(self, key: str) -> str | None:
+        return self.results.get(key)
+
+    def record(self, key: str, result: str) -> None:
+        self.results.setdefault(key, result)
+
+
+class MemoryWorkspace:
+    def __init__(self) -> None:
+        self.artifacts = MemoryArtifacts()
+        self.journal = MemoryJournal()
+
+    @property
+    def features(self) -> Path:
+        raise AssertionError("the landscape has no features")
+
+    @property
+    def scratch(self) -> Path:
+        raise AssertionError("the landscape keeps no checkpoints")

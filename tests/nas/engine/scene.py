@@ -1,0 +1,102 @@
+"""A search, its surroundings, and drivers that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
+from nas.domain.search import Budget, Search, SearchSpec
+from nas.domain.search_space import SearchSpace, StageChoices
+from nas.domain.trial import Trial
+from nas.engine.events import EngineEvent
+from nas.engine.loop import Pace, SearchLoop
+from nas.ports import JobBackend
+from storage.in_memory import InMemoryDatabase
+from tests.fakes.clock import FakeClock
+from tests.fakes.executor import CountingExecutor
+from tests.fakes.strategy import InOrder
+from tests.fakes.workspace import MemoryWorkspace
+from workers.inline_backend import InlineBackend
+
+STAGES = ("E1", "E2", "Mid", "D2", "D1")
+SPACE = SearchSpace(
+    stages=tuple(StageChoices(stage=stage, variants=("teacher", "RA", "R")) for stage in ("E1", "E2", "D1"))
+)
+PACE = Pace(poll_s=0.5, lease_ttl_s=15.0, account_s=2.0)
+
+
+def a_spec(**changes: Any) -> SearchSpec:
+    asked: dict[str, Any] = {"name": "a search", "budget": Budget(trials=6), "parallelism": 2, **changes}
+    return SearchSpec(**asked)
+
+
+@dataclass
+class Scene:
+    spec: SearchSpec = field(default_factory=a_spec)
+    space: SearchSpace = SPACE
+    id: str = "alpha"
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.database = InMemoryDatabase(now=self.clock.now, lock_timeout_s=1.0)
+        self.workspace = MemoryWorkspace()
+        self.executor = CountingExecutor()
+        self.events: list[EngineEvent] = []
+        self.strategies: list[InOrder] = []
+        self.add(Search(id=self.id, spec=self.spec, space=self.space, problems=(self.spec.problem,)))
+
+    def add(self, search: Search) -> None:
+        with self.database.unit_of_work() as uow:
+            uow.searches.add(search)
+            uow.commit()
+
+    def backend(self) -> InlineBackend:
+        return InlineBackend(self.workspace, self.executor)
+
+    def loop(self, backend: JobBackend | None = None, *, search_id: str = "", pace: Pace = PACE) -> SearchLoop:
+        def make_strategy(search: Search, costs: Any) -> InOrder:
+            self.strategies.append(InOrder(search, costs))
+            return self.strategies[-1]
+
+        return SearchLoop(
+            search_id or self.id,
+            STAGES,
+            open_unit_of_work=self.database.unit_of_work,
+            backend=backend or self.backend(),
+            clock=self.clock,
+            make_strategy=make_strategy,
+            observe=self.events.append,
+            pace=pace,
+        )
+
+    def started(self, backend: JobBackend | None = None) -> SearchLoop:
+        loop = self.loop(backend)
+        loop.recover()
+        return loop
+
+    def intend(self, intent: Intent) -> None:
+        with self.database.unit_of_work() as uow:
+            uow.searches.set_intent(self.id, intent)
+            uow.commit()
+
+    @property
+    def search(self) -> Search:
+        with self.database.reader() as uow:
+            return uow.searches.get(self.id)
+
+    def trials(self, *statuses: TrialStatus) -> Sequence[Trial]:
+        with self.database.reader() as uow:
+            return uow.trials.of_search(self.id, *statuses)
+
+    def facts(self, kind: str) -> list[dict[str, Any]]:
+        return [dict(event.facts) for event in self.events if event.kind == kind]
+
+
+def tick_until(loop: SearchLoop, status: SearchStatus, most: int = 500) -> None:
+    """Tick until the search stands at `status`; fails when it never does."""
+    for _ in range(most):
+        if loop.tick() is status:
+            return
+    raise AssertionError(f"never became {status.value}")
