@@ -1,0 +1,124 @@
+"""The contract of a search strategy, and the registry through which one is chosen."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.domain.architecture import Architecture
+from nas.domain.cost import ExactCosts
+from nas.domain.objective import Problem
+from nas.domain.search_space import SearchSpace
+from nas.domain.trial import Trial
+from nas.registry import Registry
+from nas.strategy.candidates import CandidatePool, Codes
+from nas.strategy.pricing import PricedSpace
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An architecture worth trying, and who thinks so (`teacher`, `warm start`, `bayesian`, `sobol`, `random`)."""
+
+    architecture: Architecture
+    origin: str
+
+
+@dataclass(frozen=True)
+class StrategyContext:
+    """All that a strategy knows besides the history.
+
+    Attributes:
+        space: What may be chosen.
+        problem: Objectives and bounds in force; when bounds move, make a new strategy.
+        costs: Prices every architecture of the space exactly.
+        seed: Seed of every random draw.
+        initial_trials: Trials before a response model takes over, the teacher included.
+    """
+
+    space: SearchSpace
+    problem: Problem
+    costs: ExactCosts
+    seed: int
+    initial_trials: int
+
+
+class Strategy(ABC):
+    """Proposes architectures that were never tried and break no exact bound; the teacher comes first.
+
+    Called by the one thread of the coordinator, between polls: `update` with the whole history, then
+    `suggest`. What is suggested depends on context and history alone, so a strategy that is rebuilt
+    after a crash goes on as if nothing had happened.
+    """
+
+    def __init__(self, context: StrategyContext) -> None:
+        self.context = context
+        self.priced = PricedSpace(context.space, context.costs)
+        self.pool = CandidatePool(self.priced, context.problem)
+        self.finished: tuple[Trial, ...] = ()
+        self.pending: tuple[Architecture, ...] = ()
+
+    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
+        """Replace what is known of the history. The order of the arguments' items does not matter.
+
+        Args:
+            finished: Every trial with a verdict, whatever it is; none of them is suggested again.
+            pending: Every architecture without a verdict, also those waiting for a retry.
+        """
+        space = self.context.space
+        self.finished = tuple(sorted((t for t in finished if t.architecture in space), key=lambda t: t.number))
+        self.pending = tuple(sorted((a for a in pending if a in space), key=space.encode))
+
+    def suggest(self, count: int) -> list[Suggestion]:
+        """At most `count` new architectures; fewer, or none, when no candidate is left.
+
+        May take about a second of one core once a response model is in charge.
+        """
+        suggestions: list[Suggestion] = []
+        seen = self.seen()
+        teacher = self.priced.teacher
+        if count > 0 and teacher is not None and tuple(teacher) not in seen:
+            suggestions.append(Suggestion(self._decode(teacher), "teacher"))
+            seen.add(tuple(teacher))
+        wanted = count - len(suggestions)
+        if wanted > 0:
+            proposals = self.propose(wanted, seen)
+            suggestions.extend(Suggestion(self._decode(codes), origin) for codes, origin in proposals)
+        return suggestions
+
+    @abstractmethod
+    def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
+        """Up to `count` distinct variant numbers outside `seen`, each with its origin."""
+
+    def seen(self) -> set[tuple[int, ...]]:
+        """Variant numbers of everything that is finished or pending."""
+        encode = self.context.space.encode
+        return {encode(trial.architecture) for trial in self.finished} | {encode(a) for a in self.pending}
+
+    def generator(self, seen: set[tuple[int, ...]]) -> np.random.Generator:
+        """A random generator that depends on the seed and on how far the search has come."""
+        return np.random.default_rng((self.context.seed, len(seen)))
+
+    def encode_all(self, architectures: Sequence[Architecture]) -> Codes:
+        """Variant numbers of several architectures, `n x stages`."""
+        rows = [self.context.space.encode(architecture) for architecture in architectures]
+        return np.asarray(rows, dtype=np.int16).reshape(len(rows), len(self.context.space.stages))
+
+    def _decode(self, codes: Sequence[int]) -> Architecture:
+        return self.context.space.decode(tuple(int(code) for code in codes))
+
+
+STRATEGIES: Registry[type[Strategy]] = Registry("search strategy")
+
+
+def make_strategy(name: str, context: StrategyContext) -> Strategy:
+    """The strategy registered under `name`; `auto` chooses by the number of objectives.
+
+    Raises:
+        UnknownName: With the nearest spelling.
+    """
+    if name == "auto":
+        name = "pareto" if context.problem.is_pareto else "epsilon_constraint"
+    return STRATEGIES.get(name)(context)

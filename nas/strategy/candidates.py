@@ -1,0 +1,104 @@
+"""The architectures that are still worth scoring: never seen, and within every exact bound."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.domain.metric import EXACT_METRICS
+from nas.domain.objective import Problem
+from nas.strategy.pricing import Codes, PricedSpace
+
+EXHAUSTIVE_LIMIT = 100_000
+"""Spaces up to this size are scored architecture by architecture."""
+SAMPLE_SIZE = 40_000
+"""Architectures drawn from a larger space, for each suggestion anew."""
+_SLACK = 1e-12
+"""Relative rounding error of a sum of prices: a bound that is met exactly must stay met."""
+
+
+class CandidatePool:
+    """Candidates of a space under the exact bounds of a problem.
+
+    Small spaces are enumerated once. Larger ones are sampled: uniformly, towards cheapness when exact
+    bounds are tight, and around the anchors a strategy names. Memory stays bounded by `SAMPLE_SIZE`.
+    """
+
+    def __init__(self, priced: PricedSpace, problem: Problem) -> None:
+        self.priced = priced
+        self.bounds = tuple(bound for bound in problem.constraints if bound.metric in EXACT_METRICS)
+        self._all: Codes | None = None
+
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether `unseen` holds every candidate there is."""
+        return self.priced.space.size <= EXHAUSTIVE_LIMIT
+
+    def unseen(self, seen: set[tuple[int, ...]], generator: np.random.Generator, anchors: Codes) -> Codes:
+        """Candidates outside `seen` in lexicographic order; none when the space is exhausted.
+
+        Args:
+            seen: Variant numbers of what is finished or pending.
+            generator: Draws the sample of a large space.
+            anchors: Promising architectures, `n x stages`; their neighbours join the sample.
+        """
+        codes = self.everything() if self.is_exhaustive else self._sample(generator, anchors)
+        if not seen or not len(codes):
+            return codes
+        known = np.array(sorted(seen), dtype=np.int16)
+        return codes[~np.isin(_as_keys(codes), _as_keys(known))]
+
+    def everything(self) -> Codes:
+        """All candidates of a small space, seen or not, in lexicographic order."""
+        if self._all is None:
+            grid = np.indices(self.priced.cardinalities, dtype=np.int16)
+            self._all = self.within_bounds(np.ascontiguousarray(grid.reshape(len(grid), -1).T))
+        return self._all
+
+    def within_bounds(self, codes: Codes) -> Codes:
+        """The rows that respect every exact bound."""
+        keep = np.ones(len(codes), dtype=bool)
+        for bound in self.bounds:
+            keep &= self.priced.prices(bound.metric, codes) <= bound.at_most * (1 + _SLACK)
+        return codes[keep]
+
+    def _sample(self, generator: np.random.Generator, anchors: Codes) -> Codes:
+        uniform = generator.random((SAMPLE_SIZE // 2, len(self.priced.cardinalities)))
+        drawn = np.floor(uniform * np.array(self.priced.cardinalities)).astype(np.int16)
+        parts = [drawn, self._cheap(generator, SAMPLE_SIZE // 4), anchors, self._mutants(generator, anchors)]
+        return self.within_bounds(np.unique(np.concatenate(parts), axis=0))
+
+    def _cheap(self, generator: np.random.Generator, count: int) -> Codes:
+        """Architectures drawn with a random preference for cheap variants, the cheapest one included."""
+        metric = self.bounds[0].metric if self.bounds else "params"
+        greed = generator.exponential(4.0, size=(count, 1))
+        columns = []
+        for prices in self.priced.stage_prices(metric):
+            relative = prices / max(float(prices.max()), 1e-300)
+            gumbel = generator.gumbel(size=(count, len(prices)))
+            columns.append(np.argmax(gumbel - greed * relative, axis=1))
+        columns_of_cheapest = [[int(np.argmin(prices))] for prices in self.priced.stage_prices(metric)]
+        return np.concatenate([np.stack(columns, axis=1), np.array(columns_of_cheapest).T]).astype(np.int16)
+
+    def _mutants(self, generator: np.random.Generator, anchors: Codes) -> Codes:
+        """Every neighbour of the anchors at distance one, and random ones at distance two."""
+        rows = [anchors]
+        for stage, cardinality in enumerate(self.priced.cardinalities):
+            for variant in range(cardinality):
+                changed = anchors.copy()
+                changed[:, stage] = variant
+                rows.append(changed)
+        near = np.concatenate(rows)
+        if not len(near):
+            return near
+        far = near[generator.integers(len(near), size=SAMPLE_SIZE // 4)]
+        stages = generator.integers(far.shape[1], size=len(far))
+        variants = generator.random(len(far)) * np.array(self.priced.cardinalities)[stages]
+        far[np.arange(len(far)), stages] = variants.astype(np.int16)
+        return np.concatenate([near, far])
+
+
+def _as_keys(codes: Codes) -> npt.NDArray[np.void]:
+    """One opaque, comparable key per row."""
+    rows = np.ascontiguousarray(codes)
+    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()

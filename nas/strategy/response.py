@@ -1,0 +1,206 @@
+"""The response model: a Gaussian process on the logarithm of a measured metric.
+
+Block losses enter twice. The prior mean says that a network's loss is a power of a weighted sum of
+its block losses plus a floor; the kernel adds what that form misses, once by likeness of choices
+(Hamming) and once by likeness of block losses (Matern). In Bayesian optimisation such a model is
+called a surrogate; here that word is kept for surrogate blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from ax.generators.torch.botorch_modular.utils import fit_botorch_model
+from botorch.models import SingleTaskGP
+from botorch.models.deterministic import DeterministicModel
+from botorch.optim.fit import fit_gpytorch_mll_scipy
+from gpytorch.constraints import GreaterThan
+from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, ScaleKernel
+from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.means import Mean
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from gpytorch.priors import LogNormalPrior, NormalPrior
+from torch import Tensor, nn
+
+_FIT_ITERATIONS = 60
+_LEAST_NOISE = 1e-6
+"""Variance of the log below which noise is not believed; also keeps matrices well conditioned."""
+
+
+def look_up(tables: Tensor, codes: Tensor) -> Tensor:
+    """Entries that variant numbers choose: `tables` is `d x k`, `codes` is `... x n x d`, so is the result."""
+    columns = [tables[stage][codes[..., stage].long()] for stage in range(len(tables))]
+    return torch.stack(columns, dim=-1)
+
+
+class HammingKernel(Kernel):
+    """`exp(-sum of 1/lengthscale over the stages that differ)`, by one matrix product.
+
+    BoTorch's categorical kernel compares stage by stage and holds `n x n x d` numbers.
+    """
+
+    has_lengthscale = True
+
+    def __init__(self, cardinality: int, stages: int) -> None:
+        super().__init__(
+            ard_num_dims=stages,
+            lengthscale_prior=LogNormalPrior(math.log(4.0), 0.75),
+            lengthscale_constraint=GreaterThan(0.1),
+        )
+        self.cardinality = cardinality
+        self.lengthscale = torch.full((1, stages), 4.0, dtype=torch.float64)
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **_: Any) -> Tensor:
+        """Covariance of variant numbers, `... x n x m`, or its diagonal."""
+        weights = 1.0 / self.lengthscale.squeeze(-2)
+        if diag:
+            return torch.exp(-((x1 != x2).to(weights) * weights).sum(-1))
+        agreement = (self._one_hot(x1) * weights.repeat_interleave(self.cardinality)) @ self._one_hot(x2).mT
+        return torch.exp(agreement - weights.sum())
+
+    def _one_hot(self, codes: Tensor) -> Tensor:
+        hot = nn.functional.one_hot(codes.long(), self.cardinality)
+        return hot.flatten(-2).to(self.lengthscale)
+
+
+class BlockFeatureKernel(Kernel):
+    """Matern-5/2 on the square root of what the chosen variants contribute, relative to their stage.
+
+    Args:
+        features: `d x k`, scaled to at most 1 in every stage.
+    """
+
+    def __init__(self, features: Tensor) -> None:
+        super().__init__()
+        stages = len(features)
+        self.register_buffer("features", features)
+        self.matern = MaternKernel(
+            nu=2.5,
+            ard_num_dims=stages,
+            lengthscale_prior=LogNormalPrior(math.log(1.5 * math.sqrt(stages)), 0.75),
+            lengthscale_constraint=GreaterThan(0.05),
+        )
+        self.matern.lengthscale = torch.full((1, stages), 1.5 * math.sqrt(stages), dtype=torch.float64)
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **_: Any) -> Tensor:
+        """Covariance of variant numbers, `... x n x m`, or its diagonal."""
+        covariance: Tensor = self.matern.forward(look_up(self.features, x1), look_up(self.features, x2), diag=diag)
+        return covariance
+
+
+class AdditiveMean(Mean):
+    """`log(c + g * (sum of w_s d_s / D)^b)`: the additive block-loss model with sensitivities.
+
+    Everything is learned under priors centred on the plain sum (`w_s = b = 1`), so that block losses
+    help where they tell something and fade where they do not.
+
+    Args:
+        tables: `d x k` contributions `d_s` (block losses, or block latencies), not negative.
+        scale: `D`, a typical sum.
+        level: Typical observed log, centre of `log g`.
+        floor: Centre of `log c`.
+    """
+
+    def __init__(self, tables: Tensor, scale: float, level: float, floor: float) -> None:
+        super().__init__()
+        stages = len(tables)
+        self.register_buffer("tables", tables / scale)
+        for name, centre, width, size in (
+            ("log_gain", level, 1.0, 1),
+            ("log_floor", floor, 1.5, 1),
+            ("log_exponent", 0.0, 0.3, 1),
+            ("log_weights", 0.0, 0.7, stages),
+        ):
+            self.register_parameter(name, nn.Parameter(torch.full((size,), centre, dtype=torch.float64)))
+            self.register_prior(f"{name}_prior", NormalPrior(centre, width), name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Prior mean of the log at variant numbers `... x n x d`."""
+        total = (look_up(self.tables, x) * self.log_weights.exp()).sum(-1)
+        power = self.log_gain + self.log_exponent.exp() * torch.log(total + 1e-9)
+        return torch.logaddexp(self.log_floor.expand_as(power), power)
+
+
+class LogResponseGP(SingleTaskGP):
+    """Gaussian process on log values of one metric.
+
+    The noise is learned rather than taken from standard errors: candidates are judged on the same
+    held-out latents, so most of a standard error is shared and says nothing about their order. The
+    errors set where the noise is expected.
+
+    Args:
+        train_X: Variant numbers, `n x d`, float64.
+        train_Y: Log values, `n x 1`.
+        tables: `d x k` contributions for the prior mean.
+        noise_sd: Expected standard deviation of a log value.
+    """
+
+    def __init__(self, train_X: Tensor, train_Y: Tensor, tables: Tensor, noise_sd: float) -> None:
+        stages, cardinality = tables.shape
+        totals = look_up(tables, train_X).sum(-1)
+        scale = max(float(totals.mean()), 1e-12)
+        largest = tables.amax(dim=-1, keepdim=True).clamp_min(1e-12)
+        features = BlockFeatureKernel((tables / largest).sqrt())
+        choices = HammingKernel(cardinality, stages)
+        amplitude = LogNormalPrior(math.log(0.1), 1.0)
+        covariance = AdditiveKernel(
+            *(
+                ScaleKernel(kernel, outputscale_prior=amplitude, outputscale_constraint=GreaterThan(1e-4))
+                for kernel in (choices, features)
+            )
+        )
+        for kernel in covariance.kernels:
+            kernel.outputscale = 0.1
+        variance = max(noise_sd**2, _LEAST_NOISE)
+        noise = GaussianLikelihood(
+            noise_prior=LogNormalPrior(math.log(variance), 1.0),
+            noise_constraint=GreaterThan(_LEAST_NOISE / 2, initial_value=variance),
+        )
+        super().__init__(
+            train_X,
+            train_Y,
+            likelihood=noise,
+            covar_module=covariance,
+            mean_module=AdditiveMean(tables, scale, float(train_Y.mean()), float(train_Y.min()) - 3.0),
+            outcome_transform=None,
+        )
+        self.to(train_X)
+
+    @classmethod
+    def construct_inputs(cls, training_data: Any, *, tables: Tensor, noise_sd: float, **_: Any) -> dict[str, Any]:
+        """Constructor arguments from Ax's data set; its standard errors are left out on purpose."""
+        return {"train_X": training_data.X, "train_Y": training_data.Y, "tables": tables, "noise_sd": noise_sd}
+
+
+class TableCostModel(DeterministicModel):
+    """An exact metric as a BoTorch model: a sum of table entries, no data and no fit."""
+
+    def __init__(self, base: float, tables: Tensor) -> None:
+        super().__init__()
+        self.base = base
+        self.register_buffer("tables", tables)
+
+    @classmethod
+    def construct_inputs(cls, training_data: Any, *, base: float, tables: Tensor, **_: Any) -> dict[str, Any]:
+        """Constructor arguments from Ax; the data repeat what the tables say."""
+        del training_data
+        return {"base": base, "tables": tables}
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Exact values, `... x n x 1`."""
+        return self.base + look_up(self.tables, X).sum(-1, keepdim=True)
+
+
+@fit_botorch_model.register(LogResponseGP)
+def _fit_by_map(model: LogResponseGP, *_: Any, **__: Any) -> None:
+    """Maximum a posteriori with a bounded number of L-BFGS steps: close enough, in constant time."""
+    likelihood = ExactMarginalLogLikelihood(model.likelihood, model)
+    fit_gpytorch_mll_scipy(likelihood, options={"maxiter": _FIT_ITERATIONS})
+    model.eval()
+
+
+@fit_botorch_model.register(TableCostModel)
+def _nothing_to_fit(*_: Any, **__: Any) -> None:
+    """Exact metrics are functions."""
