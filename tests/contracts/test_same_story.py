@@ -1,0 +1,144 @@
+"""Random stories told to memory and to SQLite at once: every answer has to be the same."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
+from nas.errors import NasError
+from nas.ports import UnitOfWork
+from tests.storage import databases
+from tests.storage.values import a_search, a_trial, an_entry
+
+searches = st.sampled_from(["alpha", "beta"])
+numbers = st.integers(0, 4)
+holders = st.sampled_from(["me", "you"])
+
+
+class SameStory(RuleBasedStateMachine):
+    """Runs each step in an open transaction of both databases and compares what they say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="story-"))
+        self.both = [databases.make("in_memory", self.folder), databases.make("sqlite", self.folder)]
+        self._begin()
+
+    def _begin(self) -> None:
+        self.blocks = [database.unit_of_work() for database in self.both]
+        self.works = [block.__enter__() for block in self.blocks]
+        self.changed = False
+
+    def _end(self) -> None:
+        for block in self.blocks:
+            block.__exit__(None, None, None)
+
+    def both_say(self, act: Callable[[UnitOfWork], Any]) -> None:
+        answers = []
+        for work in self.works:
+            try:
+                answers.append(("answer", act(work)))
+            except NasError as error:
+                answers.append((type(error).__name__, str(error)))
+        assert answers[0] == answers[1]
+        self.changed = True
+
+    @rule()
+    @precondition(lambda self: self.changed)
+    def commit(self) -> None:
+        for work in self.works:
+            work.commit()
+        self._end()
+        self._begin()
+
+    @rule()
+    @precondition(lambda self: self.changed)
+    def roll_back(self) -> None:
+        self._end()
+        self._begin()
+
+    @rule(search=searches)
+    def add_search(self, search: str) -> None:
+        self.both_say(lambda work: work.searches.add(a_search(search, created_at=float(len(search)))))
+
+    @rule(search=searches, expected=st.sampled_from(SearchStatus), status=st.sampled_from(SearchStatus))
+    def replace_search(self, search: str, expected: SearchStatus, status: SearchStatus) -> None:
+        after = a_search(search, created_at=7.0).evolve(status=status)
+        self.both_say(lambda work: work.searches.replace(expected, after))
+
+    @rule(search=searches, intent=st.sampled_from(Intent))
+    def set_intent(self, search: str, intent: Intent) -> None:
+        self.both_say(lambda work: work.searches.set_intent(search, intent))
+
+    @rule(search=searches, number=numbers, architecture=numbers)
+    def add_trial(self, search: str, number: int, architecture: int) -> None:
+        self.both_say(lambda work: work.trials.add(a_trial(number, search, architecture)))
+
+    @rule(
+        search=searches,
+        number=numbers,
+        architecture=numbers,
+        expected=st.sampled_from(TrialStatus),
+        status=st.sampled_from(TrialStatus),
+    )
+    def replace_trial(
+        self, search: str, number: int, architecture: int, expected: TrialStatus, status: TrialStatus
+    ) -> None:
+        after = a_trial(number, search, architecture).evolve(status=status)
+        self.both_say(lambda work: work.trials.replace(expected, after))
+
+    @rule(search=searches, number=numbers)
+    def get_trial(self, search: str, number: int) -> None:
+        self.both_say(lambda work: work.trials.get(search, number))
+
+    @rule(search=searches)
+    def append_event(self, search: str) -> None:
+        self.both_say(lambda work: work.events.append(search, "told", "{}", 1.5))
+
+    @rule(search=searches, after=st.integers(-1, 9), limit=st.integers(0, 9))
+    def read_events(self, search: str, after: int, limit: int) -> None:
+        self.both_say(lambda work: list(work.events.after(search, after, limit)))
+
+    @rule(key=st.sampled_from("kl"), number=numbers)
+    def keep_results(self, key: str, number: int) -> None:
+        self.both_say(lambda work: work.library.add_entry(an_entry(key, float(number))))
+        self.both_say(lambda work: work.evaluations.record(key, str(number)))
+        self.both_say(lambda work: (work.library.entry(key), work.evaluations.recall(key)))
+
+    @rule(name=searches, holder=holders)
+    def acquire(self, name: str, holder: str) -> None:
+        self.both_say(lambda work: work.leases.acquire(name, holder, 600.0))
+
+    @rule(name=searches, token=st.integers(1, 4), give_back=st.booleans())
+    def renew_or_release(self, name: str, token: int, give_back: bool) -> None:
+        if give_back:
+            self.both_say(lambda work: work.leases.release(name, token))
+        self.both_say(lambda work: work.leases.renew(name, token, 600.0))
+
+    @invariant()
+    def show_the_same_searches_and_trials(self) -> None:
+        shown = [
+            (list(work.searches.list()), [list(work.trials.of_search(name)) for name in ("alpha", "beta")])
+            for work in self.works
+        ]
+        assert shown[0] == shown[1]
+
+    def teardown(self) -> None:
+        self._end()
+        for database in self.both:
+            database.close()
+        shutil.rmtree(self.folder)
+
+
+TestSameStory = SameStory.TestCase
+TestSameStory.settings = settings(
+    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
