@@ -53,12 +53,12 @@ def export_trial(installation: Installation, search_id: str, number: int | None,
     from nas.adaptation.export import load_exported, save_pipeline, write_report
     from nas.adaptation.onnx import verified_onnx
     from nas.estimation.assemble import assemble
-    from nas.space.teachers.load import load_teacher
+    from nas.space.teachers.load import load
 
     search, trials = installation.search_with_trials(search_id)
     trial = _chosen(search, trials, number)
     _require_replaceable(folder)
-    teacher = load_teacher(search.spec.teacher)
+    teacher = load(search.spec.teacher)
     architecture = {s: v for s, v in trial.architecture.choices.items() if v != "teacher"}
     network = assemble(
         teacher, trial.architecture, _weights(installation, search, architecture), installation.workspace.artifacts

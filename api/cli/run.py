@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -104,7 +104,7 @@ def _summarise(installation: Installation, search_id: str, output: Path | None, 
         _say_best(document["best"], len(trials), output)
 
 
-def _say_best(best: dict, trials: int, output: Path | None) -> None:  # type: ignore[type-arg]
+def _say_best(best: dict[str, Any], trials: int, output: Path | None) -> None:
     metrics = best["metrics"]
     cost = ", ".join(
         f"{metrics[name]['mean']:,.4g} {metrics[name]['unit']}" for name in ("params", "gmacs") if name in metrics
