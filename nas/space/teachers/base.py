@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -70,6 +71,10 @@ class TeacherFamily(ABC):
     @abstractmethod
     def accepts(self, config: Mapping[str, object]) -> bool:
         """Whether a diffusers `config.json` belongs to this family."""
+
+    @abstractmethod
+    def network_type(self) -> Any:
+        """The diffusers class of its networks; a `ModelMixin` with `from_config` and `from_pretrained`."""
 
     @abstractmethod
     def stage(self, network: nn.Module) -> StagedDenoiser:

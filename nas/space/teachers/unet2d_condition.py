@@ -27,6 +27,10 @@ class UNet2DConditionFamily(TeacherFamily):
         """Whether the configuration names the class; its fields are judged by `stage`."""
         return config.get("_class_name") == "UNet2DConditionModel"
 
+    def network_type(self) -> Any:
+        """`UNet2DConditionModel`."""
+        return UNet2DConditionModel
+
     def stage(self, network: nn.Module) -> StagedUNet:
         """Cut a network into stages. Shares its weights.
 
