@@ -5,6 +5,7 @@ suggestions. It evaluates nothing, stores nothing and starts no process: its sta
 the trials. Torch, Ax and BoTorch are imported only when a suggestion needs them.
 """
 
-from nas.strategy import epsilon_constraint, pareto, random, sobol
-
-__all__ = ["epsilon_constraint", "pareto", "random", "sobol"]
+import nas.strategy.epsilon_constraint
+import nas.strategy.pareto
+import nas.strategy.random
+import nas.strategy.sobol

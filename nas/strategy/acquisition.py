@@ -10,15 +10,15 @@ with a known cost one factor of each product is a plain difference.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from botorch.acquisition import AcquisitionFunction
-from botorch.models.model import Model
+from botorch.acquisition.acquisition import AcquisitionFunction
 from torch import Tensor
 
 from nas.strategy.posterior import Belief, EstimatedResponse, ExactResponse
-from nas.strategy.response import LogResponseGP
+from nas.strategy.response import LogResponseGP, TableCostModel
 
 _DRAWS = 16
 _FINALISTS = 2048
@@ -61,7 +61,7 @@ class KnownCostAcquisition(AcquisitionFunction):
         task: What is asked.
     """
 
-    def __init__(self, models: dict[str, Model], task: Task) -> None:
+    def __init__(self, models: dict[str, LogResponseGP | TableCostModel], task: Task) -> None:
         super().__init__(model=next(iter(models.values())))
         self.models = models
         self.task = task
@@ -116,11 +116,11 @@ class KnownCostAcquisition(AcquisitionFunction):
             return EstimatedResponse(model, task.judged, task.measured[metric], task.pending, draws, task.seed)
         return ExactResponse(model, torch.cat([task.judged, task.pending]))
 
-    def _expected(self, incumbents: list[Tensor], beliefs: dict[str, Belief], far: bool = False) -> Tensor:
+    def _expected(self, incumbents: list[Tensor], beliefs: Mapping[str, Belief], far: bool = False) -> Tensor:
         """Log of the mean over draws of gain times probability of feasibility, `N`."""
         objectives = [beliefs[metric] for metric in self.task.objectives]
         reference = [
-            beliefs[metric].worst() if far or len(objectives) == 1 else self._reference(metric, beliefs[metric])
+            beliefs[metric].worst() if far or len(objectives) == 1 else self._reference(metric)
             for metric in self.task.objectives
         ]
         logs = []
@@ -131,7 +131,7 @@ class KnownCostAcquisition(AcquisitionFunction):
             logs.append(score)
         return torch.logsumexp(torch.stack(logs), dim=0) - math.log(len(logs))
 
-    def _reference(self, metric: str, belief: Belief) -> float:
+    def _reference(self, metric: str) -> float:
         """Worst value of one of two objectives that is still of interest.
 
         Its bound if it has one; else the worst candidate for a cost, and for an estimated metric what
@@ -161,7 +161,8 @@ def expected_gain(points: Tensor, reference: list[float], objectives: list[Belie
         best = points.min() if len(points) else torch.tensor(reference[0], dtype=torch.float64)
         return objectives[0].shortfall(draw, best.reshape(1))[0]
     edges, ceilings = strips(points, reference)
-    widths = objectives[0].shortfall(draw, edges).diff(dim=0, prepend=torch.zeros(1, 1, dtype=torch.float64))
+    reached = objectives[0].shortfall(draw, edges)
+    widths = torch.cat([reached[:1], reached.diff(dim=0)])
     return (widths * objectives[1].shortfall(draw, ceilings)).sum(0)
 
 

@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from ax.adapter.registry import Generators, Mixed_transforms
@@ -67,7 +67,7 @@ class ExhaustiveAcquisition(Acquisition):
 
     def optimize(self, n: int, **_: Any) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
         """The `n` best candidates, their scores and equal weights."""
-        chosen, scores = self.acqf.choose(n)
+        chosen, scores = cast(KnownCostAcquisition, self.acqf).choose(n)
         return chosen, scores, torch.ones(len(chosen), dtype=torch.float64)
 
     def _update_objective_thresholds(self, torch_opt_config: Any) -> None:
@@ -98,7 +98,7 @@ def ask(cardinalities: tuple[int, ...], outcomes: Outcomes, task: Task, count: i
     if run is None:  # only for nodes that a generation strategy may skip; ours is none
         return []
     stages = [_stage(number) for number in range(len(cardinalities))]
-    return [[int(arm.parameters[stage]) for stage in stages] for arm in run.arms]
+    return [[cast(int, arm.parameters[stage]) for stage in stages] for arm in run.arms]
 
 
 def _node(outcomes: Outcomes, task: Task) -> GenerationNode:
@@ -166,7 +166,7 @@ def _optimization(objective: Objective, names: dict[str, str], task: Task) -> Op
         for metric, bound in task.bounds
     ]
     if len(task.objectives) == 1:
-        return OptimizationConfig(objective, [limit for limit in limits])
+        return OptimizationConfig(objective, limits)
     return MultiObjectiveOptimizationConfig(objective, limits)
 
 

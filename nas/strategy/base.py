@@ -14,8 +14,8 @@ from nas.domain.objective import Problem
 from nas.domain.search_space import SearchSpace
 from nas.domain.trial import Trial
 from nas.registry import Registry
-from nas.strategy.candidates import CandidatePool, Codes
-from nas.strategy.pricing import PricedSpace
+from nas.strategy.candidates import CandidatePool
+from nas.strategy.pricing import Codes, PricedSpace
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from nas.strategy.pricing import Codes, Prices, sum_by_stage
 if TYPE_CHECKING:
     import torch
 
-    from nas.strategy.ax_translation import Outcomes, Task
+    from nas.strategy.acquisition import Task
+    from nas.strategy.ax_translation import Outcomes
 
 _LEAST_DATA = 3
 """Positive values of a metric below which a response model would be a guess."""
@@ -116,7 +117,7 @@ class BayesianSearch(Strategy):
 
             task, outcomes = self._task(candidates, seen, free), self._outcomes(free)
             answers = ask(tuple(self.priced.cardinalities[stage] for stage in free), outcomes, task, count)
-        chosen = []
+        chosen: list[Sequence[int]] = []
         for answer in answers:
             codes = [0] * len(self.priced.cardinalities)
             for stage, code in zip(free, answer, strict=True):
@@ -127,7 +128,7 @@ class BayesianSearch(Strategy):
     def _task(self, candidates: Codes, seen: set[tuple[int, ...]], free: list[int]) -> Task:
         import torch
 
-        from nas.strategy.ax_translation import Task
+        from nas.strategy.acquisition import Task
 
         def tensor(codes: Codes) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(codes[:, free])).to(torch.float64)

@@ -43,7 +43,8 @@ class Certainty:
     def log_probability_below(self, draw: int, bound: float) -> Tensor:
         """Zero where the bound holds, minus infinity elsewhere."""
         del draw
-        return torch.where(self.values <= bound, 0.0, -torch.inf).to(self.values)
+        result: Tensor = torch.where(self.values <= bound, 0.0, -torch.inf).to(self.values)
+        return result
 
     def shortfall(self, draw: int, level: Tensor) -> Tensor:
         """The plain difference, where it is positive."""
@@ -65,7 +66,8 @@ class LogNormal:
     def log_probability_below(self, draw: int, bound: float) -> Tensor:
         """Normal distribution function of the log."""
         log_bound = torch.log(torch.tensor(bound, dtype=self.mean.dtype))
-        return torch.special.log_ndtr((log_bound - self.mean[draw]) / self.deviation)
+        result: Tensor = torch.special.log_ndtr((log_bound - self.mean[draw]) / self.deviation)
+        return result
 
     def shortfall(self, draw: int, level: Tensor) -> Tensor:
         """`t P(z) - exp(m + s^2 / 2) P(z - s)` with `z = (log t - m) / s`: the closed form of a put option."""
@@ -135,7 +137,7 @@ class EstimatedResponse:
 
     def believe(self, codes: Tensor) -> LogNormal:
         """Log-normal beliefs at `N x d` variant numbers."""
-        parts = [self._believe(chunk) for chunk in codes.split(_CHUNK)]
+        parts = [self._believe(chunk) for chunk in torch.split(codes, _CHUNK)]
         means, deviations = zip(*parts, strict=True)
         return LogNormal(torch.cat(means, dim=-1), torch.cat(deviations))
 

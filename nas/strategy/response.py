@@ -9,13 +9,14 @@ called a surrogate; here that word is kept for surrogate blocks.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from ax.generators.torch.botorch_modular.utils import fit_botorch_model
 from botorch.models import SingleTaskGP
 from botorch.models.deterministic import DeterministicModel
 from botorch.optim.fit import fit_gpytorch_mll_scipy
+from botorch.utils.datasets import SupervisedDataset
 from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, ScaleKernel
 from gpytorch.likelihoods import GaussianLikelihood
@@ -35,7 +36,7 @@ def look_up(tables: Tensor, codes: Tensor) -> Tensor:
     return torch.stack(columns, dim=-1)
 
 
-class HammingKernel(Kernel):
+class HammingKernel(Kernel):  # type: ignore[misc]  # gpytorch carries no types
     """`exp(-sum of 1/lengthscale over the stages that differ)`, by one matrix product.
 
     BoTorch's categorical kernel compares stage by stage and holds `n x n x d` numbers.
@@ -65,7 +66,7 @@ class HammingKernel(Kernel):
         return hot.flatten(-2).to(self.lengthscale)
 
 
-class BlockFeatureKernel(Kernel):
+class BlockFeatureKernel(Kernel):  # type: ignore[misc]  # gpytorch carries no types
     """Matern-5/2 on the square root of what the chosen variants contribute, relative to their stage.
 
     Args:
@@ -90,7 +91,7 @@ class BlockFeatureKernel(Kernel):
         return covariance
 
 
-class AdditiveMean(Mean):
+class AdditiveMean(Mean):  # type: ignore[misc]  # gpytorch carries no types
     """`log(c + g * (sum of w_s d_s / D)^b)`: the additive block-loss model with sensitivities.
 
     Everything is learned under priors centred on the plain sum (`w_s = b = 1`), so that block losses
@@ -169,9 +170,10 @@ class LogResponseGP(SingleTaskGP):
         self.to(train_X)
 
     @classmethod
-    def construct_inputs(cls, training_data: Any, *, tables: Tensor, noise_sd: float, **_: Any) -> dict[str, Any]:
+    def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
         """Constructor arguments from Ax's data set; its standard errors are left out on purpose."""
-        return {"train_X": training_data.X, "train_Y": training_data.Y, "tables": tables, "noise_sd": noise_sd}
+        wanted = {name: options[name] for name in ("tables", "noise_sd")}
+        return {"train_X": training_data.X, "train_Y": training_data.Y, **wanted}
 
 
 class TableCostModel(DeterministicModel):
@@ -183,17 +185,16 @@ class TableCostModel(DeterministicModel):
         self.register_buffer("tables", tables)
 
     @classmethod
-    def construct_inputs(cls, training_data: Any, *, base: float, tables: Tensor, **_: Any) -> dict[str, Any]:
+    def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
         """Constructor arguments from Ax; the data repeat what the tables say."""
         del training_data
-        return {"base": base, "tables": tables}
+        return {name: options[name] for name in ("base", "tables")}
 
     def forward(self, X: Tensor) -> Tensor:
         """Exact values, `... x n x 1`."""
-        return self.base + look_up(self.tables, X).sum(-1, keepdim=True)
+        return self.base + look_up(cast(Tensor, self.tables), X).sum(-1, keepdim=True)
 
 
-@fit_botorch_model.register(LogResponseGP)
 def _fit_by_map(model: LogResponseGP, *_: Any, **__: Any) -> None:
     """Maximum a posteriori with a bounded number of L-BFGS steps: close enough, in constant time."""
     likelihood = ExactMarginalLogLikelihood(model.likelihood, model)
@@ -201,6 +202,9 @@ def _fit_by_map(model: LogResponseGP, *_: Any, **__: Any) -> None:
     model.eval()
 
 
-@fit_botorch_model.register(TableCostModel)
 def _nothing_to_fit(*_: Any, **__: Any) -> None:
     """Exact metrics are functions."""
+
+
+fit_botorch_model.add((LogResponseGP,), _fit_by_map)
+fit_botorch_model.add((TableCostModel,), _nothing_to_fit)

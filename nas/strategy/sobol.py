@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from nas.strategy.base import STRATEGIES, Strategy
 from nas.strategy.pricing import Codes
 
-_CHUNK = 256
-_PATIENCE = 64
-"""Chunks looked through before the rest of the space is taken in random order."""
+_POINTS = 2**14
+"""Length of the sequence that is walked before the rest of the space is taken in random order."""
 
 
 @STRATEGIES.register("sobol")
@@ -20,25 +19,21 @@ class SobolSearch(Strategy):
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """The next points of the sequence; when it only repeats itself, what is left of the space."""
-        taken = set(seen)
-        proposals: list[tuple[Sequence[int], str]] = []
-        for codes in self._sequence():
-            if tuple(codes) not in taken:
-                taken.add(tuple(codes))
-                proposals.append((codes, "sobol"))
-            if len(proposals) == count:
-                return proposals
-        generator = self.generator(taken)
-        left = self.pool.unseen(taken, generator, self.encode_all(()))
-        rest = generator.permutation(len(left))[: count - len(proposals)]
-        return proposals + [(left[row].tolist(), "sobol") for row in rest]
+        fresh = (codes for codes in map(tuple, self._sequence().tolist()) if codes not in seen)
+        chosen: list[Sequence[int]] = list(dict.fromkeys(fresh))[:count]
+        if len(chosen) < count:
+            known = seen | {tuple(codes) for codes in chosen}
+            generator = self.generator(known)
+            left = self.pool.unseen(known, generator, self.encode_all(()))
+            chosen.extend(left[row].tolist() for row in generator.permutation(len(left))[: count - len(chosen)])
+        return [(codes, "sobol") for codes in chosen]
 
-    def _sequence(self) -> Iterator[list[int]]:
-        from torch.quasirandom import SobolEngine  # heavy: torch
+    def _sequence(self) -> Codes:
+        import torch  # heavy
+        from botorch.utils.sampling import draw_sobol_samples
 
         cardinalities = np.array(self.priced.cardinalities)
-        engine = SobolEngine(len(cardinalities), scramble=True, seed=self.context.seed)
-        for _ in range(_PATIENCE):
-            points = np.minimum(engine.draw(_CHUNK).numpy() * cardinalities, cardinalities - 1)
-            codes: Codes = points.astype(np.int16)
-            yield from self.pool.within_bounds(codes).tolist()
+        box = torch.stack([torch.zeros(len(cardinalities)), torch.ones(len(cardinalities))])
+        points = draw_sobol_samples(box, n=_POINTS, q=1, seed=self.context.seed).squeeze(1).numpy()
+        codes = np.minimum(points * cardinalities, cardinalities - 1).astype(np.int16)
+        return self.pool.within_bounds(codes)
