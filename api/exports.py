@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from api.cli.inspect import write_front
 from api.installation import Installation
 from api.plots import plot_front
 from api.views import front_document, trial_document
@@ -19,8 +18,6 @@ from nas.engine.front import best
 from nas.engine.jobs import distillation_job
 from nas.errors import Conflict, Fault, NotFound, SpecError
 
-ONNX_TOLERANCE = 1e-3
-
 
 def write_output(installation: Installation, search_id: str, output: Path) -> None:
     """Write `front.json`, `front.png` and `winner/` of a search.
@@ -30,7 +27,8 @@ def write_output(installation: Installation, search_id: str, output: Path) -> No
     """
     search, trials = installation.search_with_trials(search_id)
     output.mkdir(parents=True, exist_ok=True)
-    write_front(front_document(search, trials, installation.latencies(search, trials)), output / "front.json")
+    document = front_document(search, trials, installation.latencies(search, trials))
+    (output / "front.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     plot_front(search, trials, output / "front.png")
     export_trial(installation, search_id, None, output / "winner")
 
@@ -51,8 +49,10 @@ def export_trial(installation: Installation, search_id: str, number: int | None,
     """
     from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel
     from nas.adaptation.export import load_exported, save_pipeline, write_report
-    from nas.adaptation.onnx import verified_onnx
     from nas.estimation.assemble import assemble
+    from nas.estimation.calibration import latent_shape
+    from nas.estimation.latency import context_shape
+    from nas.estimation.onnx_export import export_network
     from nas.space.teachers.load import load
 
     search, trials = installation.search_with_trials(search_id)
@@ -65,7 +65,10 @@ def export_trial(installation: Installation, search_id: str, number: int | None,
     )
     save_pipeline(CompressedUNet2DConditionModel.of(network, teacher.config, architecture), teacher, folder)
     exported = load_exported(folder)
-    difference = verified_onnx(exported.denoiser, folder / "model.onnx", search.spec.calibration.latent_size, teacher)
+    latent = latent_shape(teacher, search.spec.calibration)
+    difference = export_network(
+        exported.denoiser, folder / "model.onnx", latent, context_shape(teacher, search.spec.calibration)
+    )
     latency = installation.latencies(search, [trial]).get(trial.number)
     report = {
         "search": search.id,
@@ -100,7 +103,7 @@ def evaluate_export(folder: Path) -> dict[str, Any]:
     from nas.adaptation.export import load_exported
     from nas.domain.search import FidelityProtocol
     from nas.domain.teacher import Calibration, TeacherRef
-    from nas.estimation.judge import judge_network
+    from nas.estimation.supplies import evaluate_network
     from storage.artifacts import DirectoryWorkspace
 
     file = folder / "report.json"
@@ -123,7 +126,7 @@ def evaluate_export(folder: Path) -> dict[str, Any]:
             metrics=fidelity.metrics,
             batch=fidelity.batch,
         )
-        evaluation = judge_network(load_exported(folder).denoiser, payload, DirectoryWorkspace(scratch))
+        evaluation = evaluate_network(load_exported(folder).denoiser, payload, DirectoryWorkspace(scratch))
     now = {name: evaluation.metrics[name].mean for name in fidelity.metrics}
     return {
         "folder": str(folder),

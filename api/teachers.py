@@ -40,8 +40,8 @@ def describe_teacher(spec: SearchSpec) -> TeacherFacts:
     if size % facts.latent_multiple:
         return facts
     config = teacher_config(spec.teacher)
-    costs: ExactCosts = facts.evolve(costs=_costs(spec.teacher, space, size, digest_of(config)))
-    return costs
+    priced: TeacherFacts = facts.evolve(costs=_costs(spec.teacher, space, size, digest_of(config)))
+    return priced
 
 
 @functools.lru_cache(maxsize=8)

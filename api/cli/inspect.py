@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,11 +79,6 @@ def print_points(title: str, points: list[dict[str, Any]]) -> None:
         rows.append((str(point["trial"]), *shown, verdict, changed))
     columns = ("trial ", *(_COLUMNS[name][0] + " " for name in present), "feasible", "architecture")
     print_table(title, columns, rows)
-
-
-def write_front(document: dict[str, Any], path: Path) -> None:
-    """Write a front's document where scripts expect it."""
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 _COLUMNS: dict[str, tuple[str, Any]] = {

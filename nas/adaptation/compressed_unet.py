@@ -15,7 +15,7 @@ from nas.space.teachers.base import StagedDenoiser
 from nas.space.teachers.unet2d_condition import UNet2DConditionFamily
 
 
-class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
     """A `UNet2DConditionModel` with some stages filled by surrogate blocks.
 
     Called like its teacher, so that pipelines take it in the teacher's place. `from_pretrained` and
@@ -32,7 +32,7 @@ class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[m
     config_name = "config.json"
     _supports_gradient_checkpointing = False
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         teacher: Mapping[str, Any],
@@ -71,7 +71,8 @@ class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[m
             cross_attention_dim=teacher.get("cross_attention_dim"),
         )
         model.denoiser.load_state_dict(network.state_dict())
-        return model.eval()
+        model.eval()
+        return model
 
     def forward(
         self,

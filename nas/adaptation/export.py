@@ -36,10 +36,10 @@ def save_pipeline(model: CompressedUNet2DConditionModel, teacher: LoadedTeacher,
         index["vae"] = [_library(teacher.vae), type(teacher.vae).__name__]
     teacher.scheduler.save_pretrained(draft / "scheduler")
     index["scheduler"] = ["diffusers", type(teacher.scheduler).__name__]
-    if teacher.stored_conditioning:
+    if teacher.conditioning:
         from safetensors.torch import save_file
 
-        save_file(dict(teacher.stored_conditioning), draft / "conditioning.safetensors")
+        save_file(dict(teacher.conditioning), draft / "conditioning.safetensors")
     (draft / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
@@ -50,7 +50,8 @@ def load_exported(folder: Path) -> CompressedUNet2DConditionModel:
     model: CompressedUNet2DConditionModel = CompressedUNet2DConditionModel.from_pretrained(
         folder / "unet", use_safetensors=True, low_cpu_mem_usage=False
     )
-    return model.eval()
+    model.eval()
+    return model
 
 
 def relative_difference(expected: torch.Tensor, actual: torch.Tensor) -> float:
