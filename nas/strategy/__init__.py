@@ -5,7 +5,7 @@ suggestions. It evaluates nothing, stores nothing and starts no process: its sta
 the trials. Torch, Ax and BoTorch are imported only when a suggestion needs them.
 """
 
-import nas.strategy.epsilon_constraint
-import nas.strategy.pareto
-import nas.strategy.random
-import nas.strategy.sobol
+from nas.strategy import epsilon_constraint as epsilon_constraint
+from nas.strategy import pareto as pareto
+from nas.strategy import random as random
+from nas.strategy import sobol as sobol

@@ -7,6 +7,8 @@ sum over the strips of the front of products of one-dimensional expectations (Ya
 with a known cost one factor of each product is a plain difference.
 """
 
+# mypy: allow-subclassing-any
+# Ax, BoTorch and GPyTorch are Any to the type checker, and their classes are there to be derived from.
 from __future__ import annotations
 
 import math
@@ -127,7 +129,9 @@ class KnownCostAcquisition(AcquisitionFunction):
         for draw, points in enumerate(incumbents):
             score = expected_gain(points, reference, objectives, draw).log()
             for metric, bound in self.task.bounds:
-                score = score + beliefs[metric].log_probability_below(draw, bound)
+                # Of two objectives a bound is the reference point: nothing beyond it is a gain anyway.
+                if far or len(objectives) == 1 or metric not in self.task.objectives:
+                    score = score + beliefs[metric].log_probability_below(draw, bound)
             logs.append(score)
         return torch.logsumexp(torch.stack(logs), dim=0) - math.log(len(logs))
 

@@ -5,6 +5,8 @@ for what is known) and lets `KnownCostAcquisition` choose among the candidates. 
 built anew from the trials for every question and never stored: Ax keeps no state of its own.
 """
 
+# mypy: allow-subclassing-any
+# Ax, BoTorch and GPyTorch are Any to the type checker, and their classes are there to be derived from.
 from __future__ import annotations
 
 import logging
@@ -65,7 +67,7 @@ Outcomes = dict[str, Estimated | Exact]
 class ExhaustiveAcquisition(Acquisition):
     """Ax's wrapper around an acquisition function, optimised by scoring every candidate."""
 
-    def optimize(self, n: int, **_: Any) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def optimize(self, n: int, **_: Any) -> tuple[Tensor, Tensor, Tensor]:
         """The `n` best candidates, their scores and equal weights."""
         chosen, scores = cast(KnownCostAcquisition, self.acqf).choose(n)
         return chosen, scores, torch.ones(len(chosen), dtype=torch.float64)
@@ -74,11 +76,13 @@ class ExhaustiveAcquisition(Acquisition):
         """Leave reference points to the acquisition function, which knows what costs are attainable."""
 
 
-@acqf_input_constructor(KnownCostAcquisition)
 def _construct(model: Model, training_data: Any, task: Task, metrics: dict[str, str], **_: Any) -> dict[str, Any]:
     names = list(training_data) if isinstance(training_data, dict) else training_data.outcome_names
     models = getattr(model, "models", [model])
     return {"models": {metrics[name]: m for name, m in zip(names, models, strict=True)}, "task": task}
+
+
+acqf_input_constructor(KnownCostAcquisition)(_construct)
 
 
 def ask(cardinalities: tuple[int, ...], outcomes: Outcomes, task: Task, count: int) -> list[list[int]]:

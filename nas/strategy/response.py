@@ -6,6 +6,8 @@ its block losses plus a floor; the kernel adds what that form misses, once by li
 called a surrogate; here that word is kept for surrogate blocks.
 """
 
+# mypy: allow-subclassing-any
+# Ax, BoTorch and GPyTorch are Any to the type checker, and their classes are there to be derived from.
 from __future__ import annotations
 
 import math
@@ -36,7 +38,7 @@ def look_up(tables: Tensor, codes: Tensor) -> Tensor:
     return torch.stack(columns, dim=-1)
 
 
-class HammingKernel(Kernel):  # type: ignore[misc]  # gpytorch carries no types
+class HammingKernel(Kernel):
     """`exp(-sum of 1/lengthscale over the stages that differ)`, by one matrix product.
 
     BoTorch's categorical kernel compares stage by stage and holds `n x n x d` numbers.
@@ -66,7 +68,7 @@ class HammingKernel(Kernel):  # type: ignore[misc]  # gpytorch carries no types
         return hot.flatten(-2).to(self.lengthscale)
 
 
-class BlockFeatureKernel(Kernel):  # type: ignore[misc]  # gpytorch carries no types
+class BlockFeatureKernel(Kernel):
     """Matern-5/2 on the square root of what the chosen variants contribute, relative to their stage.
 
     Args:
@@ -91,7 +93,7 @@ class BlockFeatureKernel(Kernel):  # type: ignore[misc]  # gpytorch carries no t
         return covariance
 
 
-class AdditiveMean(Mean):  # type: ignore[misc]  # gpytorch carries no types
+class AdditiveMean(Mean):
     """`log(c + g * (sum of w_s d_s / D)^b)`: the additive block-loss model with sensitivities.
 
     Everything is learned under priors centred on the plain sum (`w_s = b = 1`), so that block losses

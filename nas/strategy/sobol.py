@@ -19,8 +19,8 @@ class SobolSearch(Strategy):
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """The next points of the sequence; when it only repeats itself, what is left of the space."""
-        fresh = (codes for codes in map(tuple, self._sequence().tolist()) if codes not in seen)
-        chosen: list[Sequence[int]] = list(dict.fromkeys(fresh))[:count]
+        walk: list[tuple[int, ...]] = list(map(tuple, self._sequence().tolist()))
+        chosen: list[Sequence[int]] = [*dict.fromkeys(codes for codes in walk if codes not in seen)][:count]
         if len(chosen) < count:
             known = seen | {tuple(codes) for codes in chosen}
             generator = self.generator(known)
