@@ -10,9 +10,9 @@ import sqlite3
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from nas.errors import Conflict, CorruptArtifact, NasError, TransientError
+from nas.errors import Conflict, CorruptArtifact, NasError, NotFound, TransientError
 from storage.refusals import read_only
 
 _LOCKED = TransientError("The database is locked by another process.", "Try again; no writer holds it for long.")
@@ -48,13 +48,17 @@ def install(engine: Engine) -> None:
 
 
 def _raise_translated(context: ExceptionContext) -> None:
-    translated = translate(context.sqlalchemy_exception)
+    if context.is_pre_ping:
+        return  # a pooled connection that died meanwhile; the pool replaces it by itself
+    translated = translate(context.sqlalchemy_exception or context.original_exception)
     if translated is not None:
         raise translated from context.original_exception
 
 
-def translate(error: BaseException | None) -> NasError | None:
+def translate(error: BaseException) -> NasError | None:
     """What `error` means to a caller, or None for a programming error, which should stay loud."""
+    if isinstance(error, DataError | OverflowError | UnicodeEncodeError):
+        return NotFound("There can be no row of that identity.", "A number is too large or a text is not Unicode.")
     if not isinstance(error, DBAPIError):
         return None
     known = _known(error.orig)

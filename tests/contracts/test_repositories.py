@@ -288,3 +288,19 @@ def test_replacing_a_search_keeps_its_events_going(searched: AnyDatabase) -> Non
         work.events.append("alpha", "one", "{}", 0.0)
         assert work.searches.replace(SearchStatus.CREATED, a_search().become(SearchStatus.PREPARING))
         assert work.events.append("alpha", "two", "{}", 0.0) == 2
+
+
+@pytest.mark.parametrize("hostile", ["", "\x00", "\ud800", "'; DROP TABLE searches; --", "x" * 100_000, "%_"])
+def test_a_hostile_id_is_simply_not_found(searched: AnyDatabase, hostile: str) -> None:
+    with searched.unit_of_work() as work, pytest.raises(NotFound):
+        work.searches.get(hostile)
+    with searched.unit_of_work() as work, pytest.raises(NotFound):
+        work.trials.add(a_trial(1).evolve(search=hostile))
+    with searched.reader() as view:
+        assert [search.id for search in view.searches.list()] == ["alpha"]
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 2**63, 2**80])
+def test_an_absurd_number_is_simply_not_found(searched: AnyDatabase, number: int) -> None:
+    with searched.unit_of_work() as work, pytest.raises(NotFound):
+        work.trials.get("alpha", number)

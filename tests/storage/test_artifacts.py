@@ -142,21 +142,21 @@ def test_the_first_result_of_a_key_wins(journal: DirectoryJournal) -> None:
     assert journal.recall(KEY) == '{"first": 1}'
 
 
-@pytest.mark.parametrize(
-    "damage", ["", "{", "[]", "null", '{"result": 1, "sha256": "x"}', "torn", "swapped", "flipped"]
-)
-def test_a_torn_or_corrupt_result_counts_as_none_and_can_be_made_again(
-    journal: DirectoryJournal, damage: str
-) -> None:
+@pytest.mark.parametrize("damage", ["empty", "no object", "no result", "torn", "of another key", "flipped"])
+def test_a_damaged_result_counts_as_none_and_can_be_made_again(journal: DirectoryJournal, damage: str) -> None:
     journal.record(KEY, '{"loss": 0.125}')
     (entry,) = files_under(journal.root)
-    whole = entry.read_text()
-    other = "d" * 64
-    DirectoryJournal(journal.root).record(other, '{"loss": 9}')
-    swapped = (journal.root / "dd" / "dd" / f"{other}.json").read_text()
-    entry.write_text(
-        {"torn": whole[:-7], "swapped": swapped, "flipped": whole.replace("125", "126")}.get(damage, damage)
-    )
+    whole, other = entry.read_text(), "d" * 64
+    journal.record(other, '{"loss": 9}')
+    damaged = {
+        "empty": "",
+        "no object": "[]",
+        "no result": '{"result": 1, "sha256": "x"}',
+        "torn": whole[:-7],
+        "of another key": (journal.root / "dd" / "dd" / f"{other}.json").read_text(),
+        "flipped": whole.replace("125", "126"),
+    }
+    entry.write_text(damaged[damage])
     assert journal.recall(KEY) is None
     journal.record(KEY, '{"loss": 0.5}')
     assert journal.recall(KEY) == '{"loss": 0.5}'

@@ -118,6 +118,17 @@ def test_a_connection_cut_by_the_server_is_transient_and_the_next_one_works() ->
         work.searches.list()
 
 
+def test_pooled_connections_that_died_meanwhile_are_replaced_unnoticed() -> None:
+    database = open_database(postgresql_address())
+    with database.engine.connect() as pooled:
+        process = pooled.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    with migrated_postgresql().engine.connect() as other:
+        assert other.exec_driver_sql(f"SELECT pg_terminate_backend({process})").scalar()
+    with database.engine.connect() as again:
+        assert again.exec_driver_sql("SELECT pg_backend_pid()").scalar() != process
+    database.close()
+
+
 def test_too_many_units_of_work_at_once_are_transient(monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(connection_module.make_engine(postgresql_address()))
     monkeypatch.setattr(database.engine.pool, "_timeout", 0.1)
