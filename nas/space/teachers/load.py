@@ -35,6 +35,7 @@ from nas.space.teachers.folder import (
 __all__ = [
     "FAMILY_MODULES",
     "LoadedTeacher",
+    "autoencoder_from_config",
     "condition",
     "denoiser_from_config",
     "family_of",
@@ -132,6 +133,15 @@ def denoiser_from_config(config: Mapping[str, Any], device: str = "meta") -> Sta
     return family.stage(_built(family.network_type(), config, device))
 
 
+def autoencoder_from_config(config: Mapping[str, Any], device: str = "meta") -> nn.Module:
+    """A VAE without loaded weights; on the meta device it allocates nothing.
+
+    Raises:
+        InvalidSearchSpace: If it is no supported VAE, or no valid network.
+    """
+    return _built(_autoencoder_type(config), config, device)
+
+
 def family_of(config: Mapping[str, Any]) -> TeacherFamily:
     """The teacher family that takes a `config.json`.
 
@@ -185,10 +195,15 @@ def _vae(folder: TeacherFolder, random_weights: bool, device: str | torch.device
     part = folder.part("vae")
     if part is None:
         return None
-    name = read_json(part / "config.json").get("_class_name")
+    network_type = _autoencoder_type(read_json(part / "config.json"))
+    return _frozen(_network(network_type, part, random_weights), device)
+
+
+def _autoencoder_type(config: Mapping[str, Any]) -> Any:
+    name = config.get("_class_name")
     if name not in _AUTOENCODERS:
-        raise InvalidSearchSpace(f"The teacher's VAE is a {name}.", f"Supported: {', '.join(_AUTOENCODERS)}.")
-    return _frozen(_network(_AUTOENCODERS[name], part, random_weights), device)
+        raise InvalidSearchSpace(f"The VAE is a {name}.", f"Supported: {', '.join(_AUTOENCODERS)}.")
+    return _AUTOENCODERS[name]
 
 
 def _scheduler(folder: TeacherFolder) -> Any:

@@ -16,25 +16,34 @@ from nas.space.teachers.default_space import default_space
 
 
 class Stem(nn.Module):
-    """First convolution and time embedding of a `UNet2DConditionModel`; shares its weights."""
+    """First convolution of a `UNet2DConditionModel`; shares its weights."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.conv_in = network.conv_in
+        self.center = bool(network.config.center_input_sample)
+
+    def forward(self, sample: Tensor) -> Tensor:
+        """`B x C x H x W` to the first hidden state, `B x C1 x H x W`."""
+        hidden: Tensor = self.conv_in(2 * sample - 1.0 if self.center else sample)
+        return hidden
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoids and multi-layer perceptron of a `UNet2DConditionModel`; shares its weights."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
         self.time_proj = network.time_proj
         self.time_embedding = network.time_embedding
         self.time_embed_act = network.time_embed_act
-        self.center = bool(network.config.center_input_sample)
 
-    def forward(self, sample: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B x C x H x W, B)` to hidden state `B x C1 x H x W` and time embedding `B x T`."""
-        if self.center:
-            sample = 2 * sample - 1.0
+    def forward(self, timestep: Tensor, sample: Tensor) -> Tensor:
+        """Timesteps, `B` or one for all, to `B x T` in the sample's precision."""
         # Sinusoids are always computed in single precision; the network may run in half.
-        temb = self.time_embedding(self.time_proj(timestep.reshape(-1).expand(sample.shape[0])).to(sample.dtype))
-        if self.time_embed_act is not None:
-            temb = self.time_embed_act(temb)
-        return self.conv_in(sample), temb
+        waves = self.time_proj(timestep.reshape(-1).expand(sample.shape[0])).to(sample.dtype)
+        temb: Tensor = self.time_embedding(waves)
+        return temb if self.time_embed_act is None else self.time_embed_act(temb)
 
 
 class Head(nn.Module):
@@ -61,14 +70,16 @@ class Floor(nn.Module):
     architecture pays for it. Costs no multiply-accumulate.
     """
 
-    def __init__(self, stem: Stem, head: Head) -> None:
+    def __init__(self, stem: Stem, time: TimeEmbedding, head: Head) -> None:
         super().__init__()
         self.stem = stem
+        self.time_embedding = time
         self.head = head
 
     def forward(self, sample: Tensor, timestep: Tensor) -> Tensor:
         """`(B x C x H x W, B)` to `B x C x H x W`."""
-        hidden, temb = self.stem(sample, timestep)
+        hidden = self.stem(sample)
+        temb = self.time_embedding(timestep, sample)
         prediction: Tensor = self.head(hidden + temb[:, : hidden.shape[1], None, None])
         return prediction
 
@@ -80,9 +91,17 @@ class StagedUNet(StagedDenoiser):
     reads the encoder's hidden state at full resolution instead of one pooled and enlarged again.
     """
 
-    def __init__(self, stem: Stem, head: Head, stages: tuple[Stage, ...], blocks: Mapping[str, StageBlock]) -> None:
+    def __init__(
+        self,
+        stem: Stem,
+        time: TimeEmbedding,
+        head: Head,
+        stages: tuple[Stage, ...],
+        blocks: Mapping[str, StageBlock],
+    ) -> None:
         super().__init__()
         self.stem = stem
+        self.time_embedding = time
         self.head = head
         self.stages = stages
         self.blocks = nn.ModuleDict(dict(blocks))
@@ -94,7 +113,8 @@ class StagedUNet(StagedDenoiser):
 
     def observed(self, sample: Tensor, timestep: Tensor, context: Tensor | None, observe: StageObserver) -> Tensor:
         """Like `forward`, and shows every stage that runs; stages of a bypassed level do not run."""
-        hidden, temb = self.stem(sample, timestep)
+        hidden = self.stem(sample)
+        temb = self.time_embedding(timestep, sample)
         skips: dict[str, tuple[Tensor, ...]] = {}
         sizes = self._sizes(sample)
         for stage in self.stages:
@@ -134,11 +154,11 @@ class StagedUNet(StagedDenoiser):
         for name in blocks:
             self.block(name)
         filled = {stage.name: blocks.get(stage.name, self.block(stage.name)) for stage in self.stages}
-        return StagedUNet(self.stem, self.head, self.stages, filled)
+        return StagedUNet(self.stem, self.time_embedding, self.head, self.stages, filled)
 
     def floor(self) -> Floor:
         """Stem, time embedding and head as one module."""
-        return Floor(self.stem, self.head)
+        return Floor(self.stem, self.time_embedding, self.head)
 
     def default_space(self) -> SearchSpace:
         """The space searched when a spec names none."""

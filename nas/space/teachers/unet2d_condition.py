@@ -15,7 +15,7 @@ from torch import nn
 from nas.errors import InvalidSearchSpace
 from nas.space.stage import Stage, StageBlock
 from nas.space.teachers.base import TEACHER_FAMILIES, TeacherFamily
-from nas.space.teachers.staged_unet import Head, StagedUNet, Stem
+from nas.space.teachers.staged_unet import Head, StagedUNet, Stem, TimeEmbedding
 from nas.space.teachers.supported import unsupported_fields
 from nas.space.unit_block import UnitBlock
 
@@ -71,6 +71,7 @@ def _cut(network: Any) -> StagedUNet:
         cut.append((Stage(f"D{level}", "decoder", block.pattern, level > 1), block))
     return StagedUNet(
         Stem(network),
+        TimeEmbedding(network),
         Head(network),
         tuple(stage for stage, _ in cut),
         {stage.name: block for stage, block in cut},
