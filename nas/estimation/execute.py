@@ -1,0 +1,146 @@
+"""Run a job: look into the journal, else do the work and enter it there. Heavy imports happen with the work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from nas.domain.device import LatencyMeasurement
+from nas.domain.job import (
+    CaptureFeatures,
+    CountFloor,
+    DistillBlock,
+    EvaluateArchitecture,
+    Evaluation,
+    FeatureSet,
+    Job,
+    MeasureBlock,
+    MeasureNetwork,
+    Resources,
+    Result,
+)
+from nas.domain.library import LibraryEntry, NetworkFloor
+from nas.ports import Workspace
+from nas.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+
+Run = Callable[[Any, Workspace, Resources], Result]
+RUNS: Registry[Run] = Registry("kind of job")
+RESULT: TypeAdapter[Result] = TypeAdapter(Result)
+
+
+def execute(job: Job, workspace: Workspace) -> Result:
+    """The result of a job: recalled if it was ever finished in this workspace, else computed and recorded.
+
+    A function of job and workspace alone; two calls at the same time are safe and waste one of them.
+
+    Raises:
+        NasError: Whatever the work raises; nothing is recorded then.
+    """
+    known = _recall(job, workspace)
+    if known is not None:
+        return known
+    result = RUNS.get(job.payload.kind)(job.payload, workspace, job.resources)
+    workspace.journal.record(job.key, result.model_dump_json())
+    return result
+
+
+def _recall(job: Job, workspace: Workspace) -> Result | None:
+    """The journal's result, unless what it speaks of is gone.
+
+    A capture is always looked for again: its receipt says nothing about the features on this disk.
+    """
+    stored = None if isinstance(job.payload, CaptureFeatures) else workspace.journal.recall(job.key)
+    if stored is None:
+        return None
+    try:
+        result = RESULT.validate_json(stored)
+    except ValidationError:
+        return None
+    lost = isinstance(result, LibraryEntry) and result.weights and result.weights not in workspace.artifacts
+    return None if lost else result
+
+
+@RUNS.register("capture")
+def _capture(payload: CaptureFeatures, workspace: Workspace, resources: Resources) -> FeatureSet:
+    from nas.estimation.supplies import ensure_features, warm_teacher
+
+    return ensure_features(warm_teacher(payload.teacher, _device(resources)), payload, workspace)
+
+
+@RUNS.register("floor")
+def _floor(payload: CountFloor, workspace: Workspace, resources: Resources) -> NetworkFloor:
+    from nas.estimation.cost import count_floor
+    from nas.estimation.latency import network_inputs
+    from nas.estimation.supplies import warm_teacher
+
+    del workspace, resources
+    teacher = warm_teacher(payload.teacher, _cpu())
+    inputs = network_inputs(teacher, payload.calibration, 1)
+    return NetworkFloor(cost=count_floor(teacher.denoiser, inputs["sample"]))
+
+
+@RUNS.register("distill")
+def _distill(payload: DistillBlock, workspace: Workspace, resources: Resources) -> LibraryEntry:
+    from nas.estimation.distill import distill
+    from nas.estimation.supplies import on_features, warm_teacher
+
+    device = _device(resources)
+    teacher = warm_teacher(payload.teacher, device)
+    return on_features(
+        teacher,
+        payload,
+        workspace,
+        lambda features: distill(
+            teacher.denoiser, features, payload, workspace.artifacts, workspace.scratch, device=device
+        ),
+    )
+
+
+@RUNS.register("measure_block")
+def _measure_block(payload: MeasureBlock, workspace: Workspace, resources: Resources) -> LatencyMeasurement:
+    from nas.estimation.latency import measure_block
+    from nas.estimation.supplies import warm_teacher
+
+    del workspace, resources
+    return measure_block(warm_teacher(payload.teacher, _cpu()), payload)
+
+
+@RUNS.register("measure_network")
+def _measure_network(payload: MeasureNetwork, workspace: Workspace, resources: Resources) -> LatencyMeasurement:
+    from nas.estimation.latency import measure_network
+    from nas.estimation.supplies import warm_teacher
+
+    del workspace, resources
+    return measure_network(warm_teacher(payload.teacher, _cpu()), payload)
+
+
+@RUNS.register("evaluate")
+def _evaluate(payload: EvaluateArchitecture, workspace: Workspace, resources: Resources) -> Evaluation:
+    from nas.estimation.evaluate import evaluate
+    from nas.estimation.supplies import on_features, warm_teacher
+
+    teacher = warm_teacher(payload.teacher, _device(resources))
+    return on_features(
+        teacher, payload, workspace, lambda features: evaluate(teacher, features, payload, workspace.artifacts)
+    )
+
+
+def _device(resources: Resources) -> torch.device:
+    """A GPU if the job was given one; sets the number of CPU threads the job may use."""
+    import torch
+
+    torch.set_num_threads(math.ceil(resources.cpus))
+    return torch.device("cuda" if resources.gpus > 0 and torch.cuda.is_available() else "cpu")
+
+
+def _cpu() -> torch.device:
+    """Where modules are exported from and counted."""
+    import torch
+
+    return torch.device("cpu")
