@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +20,8 @@ class SobolSearch(Strategy):
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """The next points of the sequence; when it only repeats itself, what is left of the space."""
-        walk: list[tuple[int, ...]] = list(map(tuple, self._sequence().tolist()))
-        chosen: list[Sequence[int]] = [*dict.fromkeys(codes for codes in walk if codes not in seen)][:count]
+        walk = dict.fromkeys(map(tuple, self._sequence().tolist()))
+        chosen: list[Sequence[int]] = list(itertools.islice((codes for codes in walk if codes not in seen), count))
         if len(chosen) < count:
             known = seen | {tuple(codes) for codes in chosen}
             generator = self.generator(known)
