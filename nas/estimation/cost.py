@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nas.domain.library import BlockCost
 from nas.domain.teacher import TeacherRef
 from nas.errors import NotCounted
-from nas.estimation.fvcore_handles import ATTENTION, FREE, HANDLES
+from nas.estimation.fvcore_handles import ATTENTION, HANDLES
 from nas.space.stage import Stage, StageBlock, StageInput, StageOutput
 from nas.space.teachers.base import StagedDenoiser
 from nas.space.teachers.folder import read_json, teacher_folder
@@ -173,10 +173,9 @@ def _count(module: nn.Module, inputs: tuple[Tensor, ...], name: str) -> BlockCos
     inputs = tuple(torch.zeros_like(tensor, device=device) for tensor in inputs)
     with torch.no_grad(), _quiet("fvcore"):
         analysis = FlopCountAnalysis(module, inputs).set_op_handle(**HANDLES)
-        analysis.set_op_handle(**dict.fromkeys(FREE))
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        uncounted = sorted(analysis.unsupported_ops())
         counts = analysis.by_operator()
+        uncounted = sorted(analysis.unsupported_ops())
     if uncounted:
         raise NotCounted(
             f"The {name} uses {', '.join(uncounted)}, which no handle counts.",
