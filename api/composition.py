@@ -37,7 +37,7 @@ class SystemClock:
 def registered_names() -> dict[str, tuple[str, ...]]:
     """Names that a spec may use, by kind."""
     from nas.estimation.devices import DEVICES
-    from nas.strategy.catalogue import STRATEGIES
+    from nas.strategy.base import STRATEGIES
 
     return {"strategy": STRATEGIES.names(), "device": DEVICES.names()}
 
@@ -101,8 +101,7 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
 
 
 def _make_strategy(search: Search, costs: ExactCosts) -> Strategy:
-    from nas.strategy.base import StrategyContext
-    from nas.strategy.catalogue import make_strategy
+    from nas.strategy.base import StrategyContext, make_strategy
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = StrategyContext(

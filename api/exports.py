@@ -51,7 +51,7 @@ def export_trial(installation: Installation, search_id: str, number: int | None,
     from nas.adaptation.export import load_exported, save_pipeline, write_report
     from nas.estimation.assemble import assemble
     from nas.estimation.calibration import latent_shape
-    from nas.estimation.latency import context_shape
+    from nas.estimation.latency import network_inputs
     from nas.estimation.onnx_export import export_network
     from nas.space.teachers.load import load
 
@@ -66,9 +66,9 @@ def export_trial(installation: Installation, search_id: str, number: int | None,
     save_pipeline(CompressedUNet2DConditionModel.of(network, teacher.config, architecture), teacher, folder)
     exported = load_exported(folder)
     latent = latent_shape(teacher, search.spec.calibration)
-    difference = export_network(
-        exported.denoiser, folder / "model.onnx", latent, context_shape(teacher, search.spec.calibration)
-    )
+    context = network_inputs(teacher, search.spec.calibration, 1).get("context")
+    context_shape = None if context is None else (context.shape[1], context.shape[2])
+    difference = export_network(exported.denoiser, folder / "model.onnx", latent, context_shape)
     latency = installation.latencies(search, [trial]).get(trial.number)
     report = {
         "search": search.id,
@@ -82,7 +82,6 @@ def export_trial(installation: Installation, search_id: str, number: int | None,
         "onnx": {
             "file": "model.onnx",
             "largest_relative_difference_to_torch": difference,
-            "tolerance": ONNX_TOLERANCE,
         },
     }
     write_report(folder, report)
@@ -103,7 +102,7 @@ def evaluate_export(folder: Path) -> dict[str, Any]:
     from nas.adaptation.export import load_exported
     from nas.domain.search import FidelityProtocol
     from nas.domain.teacher import Calibration, TeacherRef
-    from nas.estimation.supplies import evaluate_network
+    from nas.estimation.judge import judge_network
     from storage.artifacts import DirectoryWorkspace
 
     file = folder / "report.json"
@@ -126,7 +125,7 @@ def evaluate_export(folder: Path) -> dict[str, Any]:
             metrics=fidelity.metrics,
             batch=fidelity.batch,
         )
-        evaluation = evaluate_network(load_exported(folder).denoiser, payload, DirectoryWorkspace(scratch))
+        evaluation = judge_network(load_exported(folder).denoiser, payload, DirectoryWorkspace(scratch))
     now = {name: evaluation.metrics[name].mean for name in fidelity.metrics}
     return {
         "folder": str(folder),

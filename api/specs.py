@@ -102,15 +102,29 @@ def _parse(document: dict[str, Any]) -> tuple[SearchSpec, list[Fault]]:
 
 
 def _repair(document: dict[str, Any], location: tuple[str | int, ...]) -> None:
+    """Put a faulty field back to its default, and nothing else, so that its neighbours are still checked."""
     if location in {("name",), ()}:
         document["name"] = "unnamed"
         return
+    if location[0] == "constraints" and len(location) > 1 and isinstance(location[1], int):
+        _repair_constraint(document["constraints"], location[1], str(location[-1]))
+        return
     current: Any = document
     for part in location[:-1]:
-        inside = isinstance(current, dict) and part in current
-        if not inside or not isinstance(current[part], dict):
+        if not isinstance(current, dict) or not isinstance(current.get(part), dict):
             location = (part,)
             break
         current = current[part]
     if isinstance(current, dict):
         current.pop(location[-1], None)
+
+
+def _repair_constraint(constraints: list[Any], position: int, field: str) -> None:
+    stand_in = {"metric": "noise_mse", "at_most": 1.0}  # keeps the places of the others, and their pointers
+    given = constraints[position]
+    if not isinstance(given, dict) or (field not in stand_in and field not in given):
+        constraints[position] = stand_in
+    elif field in stand_in:
+        constraints[position] = {**given, field: stand_in[field]}
+    else:
+        del given[field]

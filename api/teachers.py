@@ -8,7 +8,7 @@ from typing import Any
 
 from api.spec_checks import TeacherFacts
 from nas.domain.cost import ExactCosts
-from nas.domain.metric import METRICS
+from nas.domain.metric import EXACT_METRICS, METRICS
 from nas.domain.search import SearchSpec
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.teacher import TeacherRef
@@ -33,8 +33,9 @@ def describe_teacher(spec: SearchSpec) -> TeacherFacts:
         for choices in facts.variants
     )
     offered = {choices.stage: set(choices.variants) for choices in facts.variants}
-    if any(not set(choices.variants) <= offered[choices.stage] for choices in wanted):
-        return facts  # the faulty names are reported; costs would be those of another space
+    bounded = any(bound.metric in EXACT_METRICS for bound in spec.constraints)
+    if not bounded or any(not set(choices.variants) <= offered[choices.stage] for choices in wanted):
+        return facts  # nothing to hold against costs, or faulty names that are reported anyway
     space = facts.space if not spec.space else SearchSpace(stages=wanted)
     size = spec.calibration.latent_size or facts.sample_size
     if size % facts.latent_multiple:
@@ -65,7 +66,7 @@ def _structure(teacher: TeacherRef) -> TeacherFacts:
 @functools.lru_cache(maxsize=8)
 def _costs(teacher: TeacherRef, space: SearchSpace, size: int, config_digest: str) -> ExactCosts:
     del config_digest  # part of the cache's key: a folder's configuration may change
-    from nas.estimation.cost import price_space
+    from nas.estimation.space_cost import price_space
 
     return price_space(teacher, space, latent=size, tokens=_TOKENS)
 
@@ -90,7 +91,7 @@ def catalogue_document() -> dict[str, dict[str, str]]:
     from nas.estimation.devices import DEVICES
     from nas.space.blocks.base import BLOCK_FAMILIES
     from nas.space.teachers.base import TEACHER_FAMILIES
-    from nas.strategy.catalogue import STRATEGIES
+    from nas.strategy.base import STRATEGIES
 
     reference = _structure(TeacherRef())
     return {

@@ -63,7 +63,7 @@ class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[m
             teacher: The teacher's `config.json`.
             architecture: Block variant per stage.
         """
-        model = cls(
+        model: CompressedUNet2DConditionModel = cls(
             teacher={name: value for name, value in teacher.items() if not name.startswith("_")},
             architecture=dict(architecture),
             sample_size=teacher.get("sample_size"),

@@ -80,7 +80,12 @@ def test_a_good_spec_passes_and_open_fields_are_filled() -> None:
         ({"space": {"E1": ["techer", "RA"]}}, "/space/E1/0", "no variant", "teacher"),
         ({"space": {"E1": ["RA", "RA"]}}, "/space/E1", "twice", "['RA']"),
         ({"space": {"E1": []}}, "/space/E1", "at least 1", "1"),
-        ({"constraints": [{"metric": "params", "at_most": 5}]}, "/constraints/0/at_most", "least params is 410", "410"),
+        (
+            {"constraints": [{"metric": "params", "at_most": 5}]},
+            "/constraints/0/at_most",
+            "least params is 410",
+            "410",
+        ),
         ({"constraints": [{"metric": "noise_mse", "at_most": -1.0}]}, "/constraints/0/at_most", "greater than 0", ""),
         ({"budget": {"trials": -3}}, "/budget/trials", "greater than or equal to 1", "1"),
         ({"budget": {"trials": 10**9}}, "/budget/trials", "less than or equal", "100000"),

@@ -1,0 +1,79 @@
+"""The command line: errors, exit codes, JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from api.cli import main
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    return int(caught.value.code or 0)
+
+
+def test_a_bad_spec_names_every_fault_and_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text(
+        "name: bad\nbudget: {trials: -1}\nteacher: {source: ./missing}\nspace: {E1: R}\n"
+        "constraints: [{metric: noise_mze, at_most: .nan}]\n"
+    )
+    assert run("run", "bad.yaml", "--json") == 2
+    problem = json.loads(capsys.readouterr().out)["error"]
+    assert problem["code"] == "invalid_spec"
+    assert {fault["pointer"] for fault in problem["errors"]} >= {
+        "/budget/trials",
+        "/space/E1",
+        "/constraints/0/at_most",
+        "/constraints/0/metric",
+        "/teacher/source",
+    }
+    assert not Path(".blocksmith").exists(), "a refused spec leaves nothing behind"
+
+
+def test_faults_are_readable_in_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text("name: bad\nbudgt: {}\n")
+    assert run("run", "bad.yaml") == 2
+    shown = capsys.readouterr().err
+    assert "/budgt" in shown
+    assert "try: budget" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_missing_spec_file_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("run", "no-such-file.yaml") == 2
+    assert "no-such-file.yaml" in capsys.readouterr().err
+
+
+def test_an_unknown_search_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("front", "nothing-here", "--data", str(tmp_path), "--json") == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "not_found"
+
+
+def test_no_searches_yet_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("searches", "--data", str(tmp_path)) == 0
+    assert "No searches yet" in capsys.readouterr().out
+
+
+def test_a_bug_shows_no_traceback_but_keeps_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from api import doctor
+
+    def explode(installation: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "examine", explode)
+    assert run("doctor") == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert "ZeroDivisionError" in Path("blocksmith-error.log").read_text()
