@@ -1,0 +1,211 @@
+"""A `JobBackend` on Ray: a pool of warm worker processes, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from nas.domain.job import Failure, Job, Outcome, Resources
+from nas.ports import Workspace
+from workers import ray_cluster
+from workers.executor import Execute, estimate
+from workers.faults import failure_of, timed_out
+from workers.ray_worker import RayWorker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Seat:
+    """One worker process and what it is doing.
+
+    Attributes:
+        starting: Reference that becomes ready with the process; None once it is up.
+        answer: Reference to the outcome of the present job; None while idle.
+        deadline: Monotonic time by which the present job must be done. The time a job waited for its
+            worker does not count.
+    """
+
+    actor: Any
+    resources: Resources
+    starting: Any
+    pid: int = 0
+    answer: Any = None
+    job: Job | None = None
+    key: str = ""
+    deadline: float = math.inf
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is up and without work."""
+        return self.starting is None and self.answer is None
+
+    @property
+    def awaited(self) -> Any:
+        """The reference that will be ready next, or None."""
+        return self.answer if self.starting is None else self.starting
+
+
+class RayBackend:
+    """Runs jobs in Ray actors that are kept, because a warm teacher is worth seconds per job.
+
+    Nothing is repeated by Ray itself: a lost worker is reported as a transient failure, and whether to
+    try again is the engine's decision. On a cluster the workspace must lie on a file system that all
+    machines share.
+
+    Args:
+        address: A running cluster; empty or None starts a private Ray on this machine.
+        cpus: Cores of the private Ray; all of them by default.
+        execute: What a worker does with a job; must be importable there.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        address: str | None = None,
+        cpus: int | None = None,
+        execute: Execute = estimate,
+    ) -> None:
+        self._workspace = workspace
+        self._execute = execute
+        self._is_private = not address
+        packages = dict.fromkeys(("nas", "workers", _package(type(workspace)), _package(execute)))
+        self._ray = ray_cluster.join(address, tuple(packages)) if address else ray_cluster.start_local(cpus)
+        self._actor_class = self._ray.remote(max_restarts=0, max_task_retries=0)(RayWorker)
+        self._waiting: dict[str, Job] = {}
+        self._seats: list[Seat] = []
+        self._refused: list[Outcome] = []
+
+    def submit(self, job: Job) -> None:
+        """Start a job, or queue it until its resources are free. A key in flight is a no-op."""
+        key = job.key
+        if key in self._waiting or any(seat.key == key for seat in self._seats):
+            return
+        failure = self._impossible(job.resources)
+        if failure is not None:
+            self._refused.append(Outcome(key=key, failure=failure))
+            return
+        self._waiting[key] = job
+        self._assign()
+
+    def poll(self, timeout_s: float) -> list[Outcome]:
+        """Outcomes that arrived; waits up to `timeout_s` for the first."""
+        until = time.monotonic() + timeout_s
+        while True:
+            outcomes, self._refused = self._refused, []
+            awaited = {seat.awaited: seat for seat in self._seats if seat.awaited is not None}
+            outcomes += [self._expire(seat) for seat in self._seats[:] if seat.deadline <= time.monotonic()]
+            left = 0.0 if outcomes else max(0.0, until - time.monotonic())
+            for reference in self._ready(list(awaited), left):
+                if awaited[reference] in self._seats:
+                    outcomes += self._receive(awaited[reference])
+            self._assign()
+            if outcomes or time.monotonic() >= until:
+                return outcomes
+
+    def cancel(self, key: str) -> None:
+        """Stop a job, with its worker if it runs; its outcome will not be reported."""
+        self._waiting.pop(key, None)
+        for seat in [seat for seat in self._seats if seat.key == key]:
+            self._dismiss(seat)
+        self._assign()
+
+    def close(self) -> None:
+        """Stop all jobs and workers, and the private Ray."""
+        self._waiting.clear()
+        for seat in self._seats[:]:
+            self._dismiss(seat)
+        self._ray.shutdown()
+
+    def _ready(self, references: list[Any], timeout_s: float) -> list[Any]:
+        deadlines = [seat.deadline - time.monotonic() for seat in self._seats]
+        wait_s = max(0.0, min([timeout_s, *deadlines]))
+        if not references:
+            time.sleep(wait_s)
+            return []
+        ready: list[Any] = self._ray.wait(references, num_returns=1, timeout=wait_s)[0]
+        return ready
+
+    def _receive(self, seat: Seat) -> list[Outcome]:
+        """Take what a seat has to say: that it is up, or its outcome."""
+        try:
+            answer = self._ray.get(seat.awaited)
+        except Exception as error:
+            log.warning("A worker was lost: %s", error)
+            return self._lose(seat, failure_of(error))
+        if seat.starting is not None:
+            seat.starting, seat.pid = None, answer
+            return []
+        seat.answer, seat.job, seat.key, seat.deadline = None, None, "", math.inf
+        return [Outcome.model_validate_json(answer)]
+
+    def _lose(self, seat: Seat, failure: Failure) -> list[Outcome]:
+        """Give up a dead seat; its job failed, or the first one that waited for it."""
+        self._dismiss(seat)
+        key = seat.key or next((k for k, job in self._waiting.items() if job.resources == seat.resources), "")
+        self._waiting.pop(key, None)
+        return [Outcome(key=key, failure=failure)] if key else []
+
+    def _expire(self, seat: Seat) -> Outcome:
+        assert seat.job is not None
+        self._dismiss(seat)
+        return Outcome(key=seat.key, failure=timed_out(seat.job.timeout_s), seconds=seat.job.timeout_s)
+
+    def _assign(self) -> None:
+        """Give waiting jobs to idle workers of their size, and hire workers for the rest."""
+        for key, job in list(self._waiting.items()):
+            seat = next((one for one in self._seats if one.is_idle and one.resources == job.resources), None)
+            if seat is not None:
+                del self._waiting[key]
+                seat.job, seat.key, seat.deadline = job, key, time.monotonic() + job.timeout_s
+                seat.answer = seat.actor.run.remote(job.model_dump_json())
+        self._hire()
+
+    def _hire(self) -> None:
+        """Start as many workers as jobs wait, in place of those that nobody waits for."""
+        sizes = {job.resources for job in self._waiting.values()}
+        if sizes:
+            for seat in [one for one in self._seats if one.answer is None and one.resources not in sizes]:
+                self._dismiss(seat)  # it would only block the cores
+        for size in sizes:
+            wanted = sum(job.resources == size for job in self._waiting.values())
+            coming = sum(seat.starting is not None and seat.resources == size for seat in self._seats)
+            self._seats.extend(self._seat(size) for _ in range(wanted - coming))
+
+    def _seat(self, resources: Resources) -> Seat:
+        actor = self._actor_class.options(
+            num_cpus=_whole_above_one(resources.cpus),
+            num_gpus=_whole_above_one(resources.gpus),
+            memory=resources.memory_bytes or None,
+        ).remote(self._workspace, self._execute, math.ceil(resources.cpus))
+        return Seat(actor=actor, resources=resources, starting=actor.ready.remote())
+
+    def _dismiss(self, seat: Seat) -> None:
+        self._seats.remove(seat)
+        self._ray.kill(seat.actor, no_restart=True)
+
+    def _impossible(self, resources: Resources) -> Failure | None:
+        """Why a private Ray can never run a job of this size; a cluster may grow."""
+        if not self._is_private:
+            return None
+        has = self._ray.cluster_resources()
+        asked = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": float(resources.memory_bytes)}
+        lacking = [f"{amount:g} {name}" for name, amount in asked.items() if amount > has.get(name, 0.0)]
+        if not lacking:
+            return None
+        offered = ", ".join(f"{has.get(name, 0.0):g} {name}" for name in asked)
+        message = f"A job asks for {' and '.join(lacking)}; this machine offers {offered}."
+        return Failure(code="no_resources", message=message, transient=False)
+
+
+def _whole_above_one(amount: float) -> float:
+    """Ray takes shares below one, whole numbers above."""
+    return amount if amount <= 1 else float(math.ceil(amount))
+
+
+def _package(thing: Any) -> str:
+    return str(thing.__module__).partition(".")[0]

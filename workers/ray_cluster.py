@@ -1,0 +1,100 @@
+"""Starts a private Ray on this machine, or joins a running cluster."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from nas.errors import TransientError
+
+log = logging.getLogger(__name__)
+
+OBJECT_STORE_BYTES = 200 * 2**20
+"""Enough for what crosses it (job and outcome documents); weights and features go by file."""
+
+LOOPBACK = "127.0.0.1"
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    # Whoever reaches the control plane runs code: every connection shows a token.
+    "RAY_AUTH_MODE": "token",
+}
+
+
+def start_local(cpus: int | None = None) -> Any:
+    """Start a Ray of our own on the loopback interface; returns the `ray` module.
+
+    Always a new one, never whatever else happens to run here: a cluster whose driver was just killed
+    may still answer for a few seconds. Its processes die with this one.
+
+    Raises:
+        TransientError: If it does not come up.
+    """
+    _prepare_environment()
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _node_ip_address=LOOPBACK,
+            **_common(),
+        )
+    except Exception as error:
+        raise _not_reached("Ray could not be started on this machine.", error) from error
+    return ray
+
+
+def join(address: str, packages: tuple[str, ...]) -> Any:
+    """Join a running cluster; returns the `ray` module.
+
+    Args:
+        address: Where its head listens, `host:port` or `auto`.
+        packages: Top-level packages that its workers must be able to import; they are sent along.
+
+    Raises:
+        TransientError: If it cannot be reached, or refuses our token.
+    """
+    _prepare_environment()
+    import ray
+
+    try:
+        ray.init(address=address, runtime_env={"py_modules": [_folder(name) for name in packages]}, **_common())
+    except Exception as error:
+        raise _not_reached(f"The Ray cluster at {address} cannot be joined.", error) from error
+    return ray
+
+
+def _prepare_environment() -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def _common() -> dict[str, Any]:
+    return {
+        "namespace": f"blocksmith-{secrets.token_hex(4)}",
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": False,
+    }
+
+
+def _folder(package: str) -> str:
+    where = importlib.import_module(package).__file__
+    if where is None:
+        raise ImportError(f"package {package} has no folder of its own")
+    return str(Path(where).parent)
+
+
+def _not_reached(message: str, error: Exception) -> TransientError:
+    log.warning("%s", message, exc_info=error)
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return TransientError(message, f"{type(error).__name__}: {first_line}"[:300])
