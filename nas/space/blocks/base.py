@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from nas.errors import InvalidSearchSpace, nearest
 from nas.registry import Registry
 from nas.space.stage import Stage, StageBlock
 
@@ -33,6 +34,20 @@ class BlockFamily(ABC):
         Raises:
             InvalidSearchSpace: If this family has no such variant at this stage.
         """
+
+    def require(self, stage: Stage, block: StageBlock, variant: str) -> None:
+        """Refuse a variant that this family does not offer at a stage.
+
+        Raises:
+            InvalidSearchSpace: With the nearest spelling.
+        """
+        known = self.variants(stage, block)
+        if variant not in known:
+            close = nearest(variant, known)
+            raise InvalidSearchSpace(
+                f"Stage {stage.name} ({stage.units}) has no variant {variant!r} of this family.",
+                f"Did you mean {close!r}?" if close else "",
+            )
 
 
 BLOCK_FAMILIES: Registry[BlockFamily] = Registry("block family")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from nas.domain.architecture import TEACHER_VARIANT
 from nas.errors import UnknownName
-from nas.space.blocks import stage_removal, unit_removal
+from nas.space.blocks import cheap_attention, depthwise, narrow_residual, stage_removal, unit_removal
 from nas.space.blocks.base import BLOCK_FAMILIES, BlockFamily
 from nas.space.stage import Stage, StageBlock
 
-FAMILY_MODULES = (unit_removal, stage_removal)
+FAMILY_MODULES = (unit_removal, stage_removal, narrow_residual, cheap_attention, depthwise)
 
 
 def variants(stage: Stage, block: StageBlock) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
+
+from nas.space.unit_block import ATTENTION, RESIDUAL, UnitBlock
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -21,6 +23,29 @@ def copied(unit: M) -> M:
 def copied_or_none(unit: nn.Module | None) -> nn.Module | None:
     """A trainable copy of a resampler that a stage may not have."""
     return None if unit is None else copied(unit)
+
+
+def rebuilt(
+    block: UnitBlock,
+    residual: Callable[[nn.Module], nn.Module] | None = None,
+    attention: Callable[[nn.Module], nn.Module] | None = None,
+) -> UnitBlock:
+    """A block of the same pattern and wiring, its units copied or made anew from the teacher's.
+
+    Args:
+        block: The teacher's.
+        residual: Makes a residual unit from the teacher's; copies by default.
+        attention: Makes an attention unit from the teacher's; copies by default.
+    """
+    make = {RESIDUAL: residual or copied, ATTENTION: attention or copied}
+    return UnitBlock(
+        block.pattern,
+        [make[letter](unit) for letter, unit in zip(block.pattern, block.units, strict=True)],
+        taps=block.taps,
+        wiring=block.wiring,
+        downsampler=copied_or_none(block.downsampler),
+        upsampler=copied_or_none(block.upsampler),
+    )
 
 
 def residual_reading(unit: ResnetBlock2D, sources: Sequence[tuple[ResnetBlock2D, slice]]) -> ResnetBlock2D:

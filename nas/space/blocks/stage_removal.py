@@ -13,7 +13,6 @@ from __future__ import annotations
 from diffusers.models.resnet import ResnetBlock2D
 from torch.nn import functional
 
-from nas.errors import InvalidSearchSpace
 from nas.space.blocks.base import BLOCK_FAMILIES, BlockFamily
 from nas.space.bypass import RemovedStage
 from nas.space.stage import Stage, StageBlock, StageInput, StageOutput
@@ -33,11 +32,7 @@ class StageRemoval(BlockFamily):
 
     def build(self, stage: Stage, block: StageBlock, variant: str) -> StageBlock:
         """A block without parameters."""
-        if variant not in self.variants(stage, block):
-            raise InvalidSearchSpace(
-                f"Stage {stage.name} has no variant {variant!r}.",
-                "A stage can be removed when it resamples and keeps the number of channels, and the middle always.",
-            )
+        self.require(stage, block, variant)
         if stage.role == "encoder":
             assert isinstance(block, UnitBlock)
             return Pooled(len(block.taps))

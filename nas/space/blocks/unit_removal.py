@@ -29,7 +29,6 @@ from collections.abc import Iterator
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
-from nas.errors import InvalidSearchSpace, nearest
 from nas.space.blocks.base import BLOCK_FAMILIES, BlockFamily
 from nas.space.blocks.inheritance import copied, copied_or_none, residual_reading
 from nas.space.stage import Stage, StageBlock
@@ -51,12 +50,8 @@ class UnitRemoval(BlockFamily):
 
     def build(self, stage: Stage, block: StageBlock, variant: str) -> UnitBlock:
         """Copies of the units kept."""
-        known = self.variants(stage, block)
-        if not isinstance(block, UnitBlock) or variant not in known:
-            raise InvalidSearchSpace(
-                f"Stage {stage.name} ({stage.units}) has no variant {variant!r}.",
-                f"Did you mean {nearest(variant, known)!r}?" if nearest(variant, known) else "",
-            )
+        self.require(stage, block, variant)
+        assert isinstance(block, UnitBlock)
         pattern, _, wiring = variant.partition(".")
         kept = _kept_residuals(pattern.count("R"), block.pattern.count("R"), stage.role)
         if stage.role == "decoder":
