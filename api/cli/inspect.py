@@ -74,10 +74,10 @@ def print_points(title: str, points: list[dict[str, Any]]) -> None:
     rows = []
     for point in points:
         shown = [_COLUMNS[name][1](point["metrics"][name]) if name in point["metrics"] else "" for name in present]
-        changed = " ".join(f"{s}={v}" for s, v in point["architecture"].items() if v != "teacher") or "(the teacher)"
+        changed = " ".join(f"{s}={v}" for s, v in point["architecture"].items() if v != "teacher") or "the teacher"
         verdict = "yes" if point["feasible"] else point.get("status", "no").replace("completed", "no")
         rows.append((str(point["trial"]), *shown, verdict, changed))
-    columns = ("trial ", *(_COLUMNS[name][0] + " " for name in present), "feasible", "architecture")
+    columns = ("trial ", *(_COLUMNS[name][0] + " " for name in present), "ok", "architecture")
     print_table(title, columns, rows)
 
 
@@ -85,9 +85,9 @@ _COLUMNS: dict[str, tuple[str, Any]] = {
     "params": ("params", lambda m: f"{m['mean'] / 1e6:.3f}M"),
     "gmacs": ("GMACs", lambda m: f"{m['mean']:.4g}"),
     "table_latency_ms": ("table ms", lambda m: f"{m['mean']:.2f}"),
-    "latency_ms": ("measured ms", lambda m: f"{m['mean']:.2f}"),
-    "noise_mse_relative": ("noise MSE rel.", lambda m: f"{m['mean']:.4f} ± {m['sem']:.4f}"),
-    "feature_distance": ("feature dist.", lambda m: f"{m['mean']:.4f}"),
+    "latency_ms": ("ms", lambda m: f"{m['mean']:.2f}"),
+    "noise_mse_relative": ("rel. noise MSE", lambda m: f"{m['mean']:.4f} ±{m['sem']:.4f}"),
+    "feature_distance": ("feature", lambda m: f"{m['mean']:.4f}"),
 }
 
 

@@ -106,9 +106,7 @@ def _summarise(installation: Installation, search_id: str, output: Path | None, 
 
 def _say_best(best: dict[str, Any], trials: int, output: Path | None) -> None:
     metrics = best["metrics"]
-    cost = ", ".join(
-        f"{metrics[name]['mean']:,.4g} {metrics[name]['unit']}" for name in ("params", "gmacs") if name in metrics
-    )
+    cost = f"{metrics['params']['mean']:,.0f} parameters, {metrics['gmacs']['mean']:.4g} GMACs"
     verdict = "Best" if best["feasible"] else "Nothing is feasible; the nearest is"
     console.print(f"{verdict} of {trials} trials: trial {best['trial']} with {cost}.")
     if output is not None:

@@ -14,7 +14,7 @@ CONFIG = {
     "sample_size": 8,
     "in_channels": 4,
     "out_channels": 4,
-    "block_out_channels": [8, 16],
+    "block_out_channels": [8, 8],
     "layers_per_block": 2,
     "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
     "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
