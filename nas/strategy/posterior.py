@@ -114,7 +114,7 @@ class EstimatedResponse:
         self._codes = torch.cat([judged[positive], pending])
         data = measured[positive].log()
         prior = model.mean_module(self._codes)
-        covariance = model.covar_module(self._codes).to_dense()
+        covariance = model.covariance(self._codes, self._codes)
         identity = torch.eye(len(covariance), dtype=covariance.dtype)
         amplitude = covariance.diagonal().mean()
         known = len(data)
@@ -143,10 +143,9 @@ class EstimatedResponse:
 
     def _believe(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         prior = self.model.mean_module(codes)
-        cross = self.model.covar_module(self._codes, codes).to_dense()
+        cross = self.model.covariance(self._codes, codes)
         explained = torch.linalg.solve_triangular(self._factor, cross, upper=False).square().sum(0)
-        own = self.model.covar_module(codes[:1]).to_dense().squeeze()  # stationary: the same everywhere
-        deviation = (own - explained).clamp_min(1e-10).sqrt()
+        deviation = (self.model.variance() - explained).clamp_min(1e-10).sqrt()
         return prior + self._weights.mT @ cross, deviation
 
 

@@ -11,6 +11,7 @@ called a surrogate; here that word is kept for surrogate blocks.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -171,6 +172,28 @@ class LogResponseGP(SingleTaskGP):
         )
         self.to(train_X)
 
+    def covariance(self, left: Tensor, right: Tensor) -> Tensor:
+        """Prior covariance of variant numbers, dense: `n x d` and `m x d` give `n x m`."""
+        total = torch.zeros((), dtype=left.dtype)
+        for kernel in self.covar_module.kernels:
+            total = total + kernel.outputscale * kernel.base_kernel.forward(left, right)
+        return total
+
+    def variance(self) -> Tensor:
+        """Prior variance, the same everywhere."""
+        return sum((kernel.outputscale for kernel in self.covar_module.kernels), torch.zeros(()))
+
+    def negative_log_posterior(self) -> Tensor:
+        """Negative log of marginal likelihood times hyperparameter priors, per observation."""
+        x, y = self.train_inputs[0], self.train_targets
+        noisy = self.covariance(x, x) + self.likelihood.noise * torch.eye(len(y), dtype=y.dtype)
+        root = torch.linalg.cholesky(noisy)
+        white = torch.linalg.solve_triangular(root, (y - self.mean_module(x))[:, None], upper=False)
+        loss = white.square().sum() / 2 + root.diagonal().log().sum()
+        for _, module, prior, value, _ in self.named_priors():
+            loss = loss - prior.log_prob(value(module)).sum()
+        return loss / len(y)
+
     @classmethod
     def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
         """Constructor arguments from Ax's data set; its standard errors are left out on purpose."""
@@ -198,9 +221,23 @@ class TableCostModel(DeterministicModel):
 
 
 def _fit_by_map(model: LogResponseGP, *_: Any, **__: Any) -> None:
-    """Maximum a posteriori with a bounded number of L-BFGS steps: close enough, in constant time."""
-    likelihood = ExactMarginalLogLikelihood(model.likelihood, model)
-    fit_gpytorch_mll_scipy(likelihood, options={"maxiter": _FIT_ITERATIONS})
+    """Maximum a posteriori with a bounded number of L-BFGS steps: close enough, in constant time.
+
+    The objective is written out: with some dozens of points GPyTorch spends most of its time on laziness.
+    """
+    parameters = dict(model.named_parameters())
+
+    def closure() -> tuple[Tensor, Sequence[Tensor | None]]:
+        loss = model.negative_log_posterior()
+        return loss, torch.autograd.grad(loss, list(parameters.values()))
+
+    fit_gpytorch_mll_scipy(
+        ExactMarginalLogLikelihood(model.likelihood, model),
+        parameters=parameters,
+        bounds={},
+        closure=closure,
+        options={"maxiter": _FIT_ITERATIONS},
+    )
     model.eval()
 
 
