@@ -6,7 +6,8 @@ that any number of them can go without touching the stage's shapes. Attention is
 Which channels. `norm2` makes the scale of `conv1` meaningless, so a channel counts by what it can still
 say: its scale in `norm2` times the norm of the column of `conv2` that reads it (the criterion of Li et
 al., "Pruning Filters for Efficient ConvNets", ICLR 2017, moved behind the normalisation). The strongest
-of every normalisation group stay, so that groups keep their channels and their statistics' meaning.
+of every normalisation group stay, so that groups keep their channels and their statistics' meaning; at
+least two of each, because a group of one would normalise the time embedding away.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from nas.space.stage import Stage, StageBlock
 from nas.space.unit_block import UnitBlock
 
 PERCENTAGES = {"narrow50": 50, "narrow25": 25}
-"""Variant -> inner channels kept, in percent, rounded per normalisation group but never to none."""
+"""Variant -> inner channels kept, in percent, rounded down per normalisation group."""
+
+SMALLEST_GROUP = 2
 
 
 class NarrowResidual(BlockFamily):
@@ -76,7 +79,7 @@ def _group_size(unit: nn.Module) -> int:
 
 
 def _kept_per_group(size: int, percentage: int) -> int:
-    return max(1, size * percentage // 100)
+    return min(size, max(SMALLEST_GROUP, size * percentage // 100))
 
 
 BLOCK_FAMILIES.register("narrow_residual")(NarrowResidual())

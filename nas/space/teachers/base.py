@@ -73,6 +73,14 @@ class TeacherFamily(ABC):
         """Whether a diffusers `config.json` belongs to this family."""
 
     @abstractmethod
+    def require_supported(self, config: Mapping[str, object]) -> None:
+        """Refuse a configuration whose network the cut would not reproduce, before it is built.
+
+        Raises:
+            InvalidSearchSpace: Names every field.
+        """
+
+    @abstractmethod
     def network_type(self) -> Any:
         """The diffusers class of its networks; a `ModelMixin` with `from_config` and `from_pretrained`."""
 

@@ -111,6 +111,7 @@ def load(ref: TeacherRef, device: str | torch.device = "cpu") -> LoadedTeacher:
     folder = teacher_folder(ref)
     config = read_json(folder.unet / "config.json")
     family = family_of(config)
+    family.require_supported(config)
     network = _network(family.network_type(), folder.unet, ref.random_weights)
     return LoadedTeacher(
         ref=ref,
@@ -130,6 +131,7 @@ def denoiser_from_config(config: Mapping[str, Any], device: str = "meta") -> Sta
         InvalidSearchSpace: If no teacher family takes the configuration, or it is no valid network.
     """
     family = family_of(config)
+    family.require_supported(config)
     return family.stage(_built(family.network_type(), config, device))
 
 

@@ -24,8 +24,17 @@ class UNet2DConditionFamily(TeacherFamily):
     """Cuts `UNet2DConditionModel` at the borders that `nas.space.stage` describes."""
 
     def accepts(self, config: Mapping[str, object]) -> bool:
-        """Whether the configuration names the class; its fields are judged by `stage`."""
+        """Whether the configuration names the class; its fields are judged by `require_supported`."""
         return config.get("_class_name") == "UNet2DConditionModel"
+
+    def require_supported(self, config: Mapping[str, object]) -> None:
+        """Refuse class embeddings, SDXL's additional embeddings, other block types and the like."""
+        faults = unsupported_fields(config)
+        if faults:
+            raise InvalidSearchSpace(
+                f"This U-Net cannot be cut into stages: {'; '.join(faults)}.",
+                "Supported are SD1.x, SD2.x and BK-SDM shapes.",
+            )
 
     def network_type(self) -> Any:
         """`UNet2DConditionModel`."""
@@ -43,18 +52,8 @@ class UNet2DConditionFamily(TeacherFamily):
                 f"A {type(network).__name__} is no UNet2DConditionModel.", "Give a Stable-Diffusion-shaped U-Net."
             )
         unet: Any = network  # diffusers declares no types for its parts
-        refuse_unsupported(unet.config)
+        self.require_supported(unet.config)
         return _cut(unet)
-
-
-def refuse_unsupported(config: Mapping[str, object]) -> None:
-    """Raise `InvalidSearchSpace` naming every field of a U-Net configuration that cannot be staged."""
-    faults = unsupported_fields(config)
-    if faults:
-        raise InvalidSearchSpace(
-            f"This U-Net cannot be cut into stages: {'; '.join(faults)}.",
-            "Supported are SD1.x, SD2.x and BK-SDM shapes.",
-        )
 
 
 def _cut(network: Any) -> StagedUNet:
