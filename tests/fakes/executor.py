@@ -90,13 +90,15 @@ class CountingExecutor:
 
     Attributes:
         finished: How often the work of a key was done to its end.
-        kinds: The same by kind of job.
+        recalled: How often a result was found in the journal: work that had to be asked for again.
+        kinds: Finished work by kind of job.
         script: Errors for the next executions; None lets one pass.
         fault_of: Error that a job always meets, or None.
     """
 
     def __init__(self) -> None:
         self.finished: Counter[str] = Counter()
+        self.recalled: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.order: list[Job] = []
         self.script: deque[Exception | None] = deque()
@@ -105,6 +107,7 @@ class CountingExecutor:
     def __call__(self, job: Job, workspace: Workspace) -> Result:
         known = None if job.payload.kind == "capture" else workspace.journal.recall(job.key)
         if known is not None:
+            self.recalled[job.key] += 1
             return RESULT.validate_json(known)
         error = (self.script.popleft() if self.script else None) or self.fault_of(job)
         if error is not None:

@@ -1,0 +1,167 @@
+"""Whatever happens, and in whatever order: nothing is lost, nothing is done twice, every search ends."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from nas.domain.job import EvaluateArchitecture, Job
+from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
+from nas.domain.objective import OutcomeConstraint
+from nas.domain.search import Budget
+from nas.domain.search_space import SearchSpace, StageChoices
+from nas.engine.loop import SearchLoop
+from tests.fakes.mortal import AccidentProneBackend, Killed, MortalDatabase
+from tests.fakes.strategy import InOrder
+from tests.nas.engine.scene import PACE, Scene, a_spec
+
+SPACE = SearchSpace(
+    stages=tuple(StageChoices(stage=stage, variants=("teacher", "RA", "R")) for stage in ("E1", "D1"))
+)
+STAGES = ("E1", "Mid", "D1")
+ACCIDENTS = ("killed", "lost", "lost after the work", "broken")
+
+
+class SearchLife(RuleBasedStateMachine):
+    """One search, its user, its workers and a row of mortal drivers."""
+
+    @initialize(
+        trials=st.integers(1, 12), parallelism=st.integers(1, 3), attempts=st.integers(1, 3), bounded=st.booleans()
+    )
+    def submit(self, trials: int, parallelism: int, attempts: int, bounded: bool) -> None:
+        bounds = (OutcomeConstraint(metric="params", at_most=24_000.0),) if bounded else ()
+        spec = a_spec(
+            budget=Budget(trials=trials), parallelism=parallelism, max_attempts=attempts, constraints=bounds
+        )
+        self.scene = Scene(spec, SPACE)
+        self.database = MortalDatabase(self.scene.database)
+        self.verdicts: dict[int, str] = {}
+        self.deaths = self.lost = 0
+        self.start()
+
+    def start(self) -> None:
+        """A new process takes over when the dead one's lease is over."""
+        self.deaths += 1
+        self.scene.clock.sleep(PACE.lease_ttl_s + 1.0)
+        self.database.commits_left = 0
+        self.backend = AccidentProneBackend(self.scene.workspace, self.scene.executor, self.check_submission)
+        self.loop = SearchLoop(
+            "alpha",
+            STAGES,
+            open_unit_of_work=self.database.unit_of_work,
+            backend=self.backend,
+            clock=self.scene.clock,
+            make_strategy=InOrder,
+            pace=PACE,
+        )
+        self.loop.recover()
+
+    def check_submission(self, job: Job) -> None:
+        """Only a claimed trial without a verdict may reach the workers."""
+        if isinstance(job.payload, EvaluateArchitecture):
+            digest = job.payload.architecture.digest
+            (trial,) = (trial for trial in self.scene.trials() if trial.architecture.digest == digest)
+            assert trial.status is TrialStatus.RUNNING
+
+    @rule(times=st.integers(1, 6))
+    def tick(self, times: int) -> None:
+        try:
+            for _ in range(times):
+                self.loop.tick()
+        except Killed:
+            self.start()
+
+    @rule()
+    def kill_the_driver(self) -> None:
+        self.start()
+
+    @rule(commits=st.integers(1, 8), after=st.booleans())
+    def doom_the_driver(self, commits: int, after: bool) -> None:
+        self.database.commits_left, self.database.after = commits, after
+
+    @rule(accident=st.sampled_from(ACCIDENTS))
+    def prepare_an_accident(self, accident: str) -> None:
+        self.backend.accidents.append(accident)
+        self.lost += accident == "lost after the work"
+
+    @rule(seconds=st.floats(0.0, 5.0))
+    def wait(self, seconds: float) -> None:
+        self.scene.clock.sleep(seconds)
+
+    @rule()
+    def pause(self) -> None:
+        self.scene.intend(Intent.PAUSE)
+
+    @rule()
+    def resume(self) -> None:
+        self.scene.intend(Intent.RUN)
+
+    @precondition(lambda self: self.scene.search.status is SearchStatus.PAUSED)
+    @rule()
+    def a_paused_search_rests(self) -> None:
+        before = self.scene.trials()
+        if self.scene.search.intent is Intent.PAUSE:
+            self.tick(3)
+            assert self.scene.trials() == before
+            assert not self.scene.trials(TrialStatus.RUNNING)
+
+    @invariant()
+    def every_trial_keeps_its_number_and_its_shape(self) -> None:
+        trials = self.scene.trials()
+        assert [trial.number for trial in trials] == list(range(len(trials)))
+        assert len({trial.architecture.digest for trial in trials}) == len(trials)
+        assert len(trials) <= self.scene.spec.budget.trials
+
+    @invariant()
+    def a_verdict_is_for_good(self) -> None:
+        for trial in self.scene.trials():
+            if trial.number in self.verdicts:
+                assert trial.digest == self.verdicts[trial.number]
+            if trial.status.is_terminal:
+                self.verdicts[trial.number] = trial.digest
+
+    @invariant()
+    def nothing_is_done_twice(self) -> None:
+        work = (job.key for job in self.scene.executor.order if job.payload.kind != "capture")
+        assert all(self.scene.executor.finished[key] == 1 for key in work)
+
+    @invariant()
+    def only_a_death_or_a_loss_makes_a_worker_look_into_the_journal(self) -> None:
+        assert self.scene.executor.recalled.total() <= self.deaths + self.lost
+
+    @invariant()
+    def attempts_and_slots_are_respected(self) -> None:
+        for trial in self.scene.trials():
+            failed = [attempt for attempt in trial.attempts if attempt.failure is not None]
+            assert len(failed) <= self.scene.spec.max_attempts
+        assert len(self.scene.trials(TrialStatus.RUNNING)) <= self.scene.spec.parallelism
+
+    def teardown(self) -> None:
+        """Left alone, the search ends, with its whole budget spent."""
+        if not hasattr(self, "scene"):
+            return
+        self.start()
+        self.resume()
+        for _ in range(400):
+            if self.loop.tick().is_terminal:
+                break
+        assert self.scene.search.status is SearchStatus.COMPLETED
+        trials = self.scene.trials()
+        assert len(trials) == min(self.scene.spec.budget.trials, SPACE.size)
+        assert all(trial.status.is_terminal for trial in trials)
+        for trial in trials:
+            assert trial.status is not TrialStatus.CANCELLED
+            if trial.status is TrialStatus.COMPLETED and self.scene.search.problem.is_feasible(
+                trial.evaluation.metrics
+            ):
+                assert trial.evaluation.metrics["noise_mse"].mean > 0
+        self.a_verdict_is_for_good()
+        self.nothing_is_done_twice()
+        self.only_a_death_or_a_loss_makes_a_worker_look_into_the_journal()
+
+
+SearchLife.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestSearchLife = SearchLife.TestCase
