@@ -46,7 +46,7 @@ layers: setup-development
 	$(BIN)/lint-imports
 
 docs: setup-development  ## regenerate the CLI reference
-	$(BIN)/python -m docs.generate
+	$(BIN)/typer api.cli.main utils docs --name blocksmith --output docs/cli.md
 
 check: lint types layers test  ## what continuous integration runs
 

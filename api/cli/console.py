@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.problems import FAILURE, exit_code, problem_document
@@ -25,7 +26,7 @@ errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty()
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder of database and artifacts [default: .blocksmith, or $BLOCKSMITH_DATA]."),
+    typer.Option("--data", help="Folder of database and artifacts (default: .blocksmith, or $BLOCKSMITH_DATA)."),
 ]
 
 
@@ -41,7 +42,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         number = column.endswith(" ")
         table.add_column(column.strip(), justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(escape(cell) for cell in row))
     console.print(table)
 
 
@@ -69,20 +70,14 @@ def report(error: NasError, as_json: bool) -> None:
     if as_json:
         print_json({"error": problem_document(error)})
         return
-    errors.print(f"[bold red]Error:[/] {_escape(error.message)}", soft_wrap=True)
+    errors.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
     if isinstance(error, SpecError):
         for fault in error.faults:
-            errors.print(
-                f"  [bold]{_escape(fault.pointer or 'document')}[/]  {_escape(fault.reason)}", soft_wrap=True
-            )
+            errors.print(f"  [bold]{escape(fault.pointer or 'document')}[/]  {escape(fault.reason)}", soft_wrap=True)
             if fault.nearest:
-                errors.print(f"      try: {_escape(fault.nearest)}", soft_wrap=True)
+                errors.print(f"      try: {escape(fault.nearest)}", soft_wrap=True)
     elif error.hint:
-        errors.print(_escape(error.hint), soft_wrap=True)
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+        errors.print(escape(error.hint), soft_wrap=True)
 
 
 def _keep(error: Exception) -> Path:

@@ -70,7 +70,7 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 def export(
     search: Annotated[str, typer.Argument(help="Id of a search, or `latest`.")] = "latest",
-    trial: Annotated[int | None, typer.Option(min=0, help="Trial to export [default: the best].")] = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="Trial to export (default: the best).")] = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("winner"),
     data: DataOption = None,
     as_json: JsonOption = False,

@@ -18,7 +18,7 @@ app = typer.Typer(help="Train, measure and show teachers.", no_args_is_help=True
 def train(
     output: Annotated[Path, typer.Option(help="Folder of the finished teacher.")],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of pictures [default: the photographs inside the dependencies].")
+        Path | None, typer.Option(help="Folder of pictures (default: the photographs inside the dependencies).")
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Fit the training into this time.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides data order, noise and first weights.")] = 0,
@@ -53,7 +53,7 @@ def train(
 def evaluate(
     reconstruction: Annotated[Path, typer.Option(help="Pictures to reconstruct whole.")],
     noise: Annotated[Path, typer.Option(help="Pictures, never trained on, whose crops are noised.")],
-    teacher: Annotated[Path | None, typer.Option(help="Teacher folder [default: the reference].")] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Teacher folder (default: the reference).")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a teacher: reconstruction against PCA, noise error against the best linear denoiser."""

@@ -92,3 +92,31 @@ def test_every_architecture_decision_is_indexed() -> None:
     index = (ROOT / "docs" / "decisions" / "README.md").read_text()
     for record in (ROOT / "docs" / "decisions").glob("0*.md"):
         assert record.name in index
+
+
+def test_the_command_line_reference_is_up_to_date(tmp_path: Path) -> None:
+    typer = str(Path(sys.executable).parent / "typer")
+    arguments = ["api.cli.main", "utils", "docs", "--name", "blocksmith", "--output", str(tmp_path / "cli.md")]
+    subprocess.run([typer, *arguments], cwd=ROOT, check=True, capture_output=True)
+    assert (tmp_path / "cli.md").read_text() == (ROOT / "docs" / "cli.md").read_text(), "run `make docs`"
+
+
+def test_every_registered_name_is_in_the_documentation() -> None:
+    from api.composition import registered_names
+    from nas.domain.metric import METRICS
+    from nas.space.blocks.base import BLOCK_FAMILIES
+    from nas.space.blocks.catalogue import FAMILY_MODULES
+
+    assert FAMILY_MODULES
+    text = "".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    names = [name for kind in registered_names().values() for name in kind]
+    names += [metric.name for metric in METRICS] + list(BLOCK_FAMILIES.names())
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_setting_is_documented() -> None:
+    from api.settings import Settings
+
+    text = "".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    settings = [f"BLOCKSMITH_{name.upper()}" for name in Settings.model_fields]
+    assert [name for name in settings if name not in text] == []
