@@ -126,16 +126,19 @@ def _write(
     teacher: LoadedTeacher, latents: NoisyLatents, layout: Layout, folder: Path
 ) -> FrozenDict[str, StoredTensor]:
     """Write every tensor file; the teacher sees each sample once."""
-    plan = layout.planned(latents)
-    files = {name: TensorFile(folder / f"{name}.npy", shape, dtype) for name, (shape, dtype) in plan.items()}
-    files[LATENTS].append(latents.sample)
-    files[TIMESTEPS].append(latents.timestep)
-    if latents.context is not None:
-        files[CONTEXT].append(latents.context)
-    for start in range(0, len(latents.timestep), CAPTURE_BATCH):
-        rows = range(start, min(start + CAPTURE_BATCH, len(latents.timestep)))
-        run_observed(teacher.denoiser, latents, rows, _writer(layout, files))
-    return FrozenDict({name: file.close() for name, file in files.items()})
+    with contextlib.ExitStack() as stack:
+        files: dict[str, TensorFile] = {}
+        for name, (shape, dtype) in layout.planned(latents).items():
+            files[name] = TensorFile(folder / f"{name}.npy", shape, dtype)
+            stack.callback(files[name].release)
+        files[LATENTS].append(latents.sample)
+        files[TIMESTEPS].append(latents.timestep)
+        if latents.context is not None:
+            files[CONTEXT].append(latents.context)
+        for start in range(0, len(latents.timestep), CAPTURE_BATCH):
+            rows = range(start, min(start + CAPTURE_BATCH, len(latents.timestep)))
+            run_observed(teacher.denoiser, latents, rows, _writer(layout, files))
+        return FrozenDict({name: file.close() for name, file in files.items()})
 
 
 def _writer(layout: Layout, files: dict[str, TensorFile]) -> StageObserver:

@@ -65,6 +65,10 @@ class TensorFile:
             sha256=sha256_of(self.path),
         )
 
+    def release(self) -> None:
+        """Let go of the file, finished or not."""
+        self._file.close()
+
     def _widen_if_needed(self, rows: Tensor) -> None:
         if self.dtype != "float16":
             return

@@ -21,6 +21,7 @@ from nas.space.teachers.base import StagedDenoiser
 OPSET = 20
 """Pinned: another opset is another graph with another latency."""
 TOLERANCE = 1e-3
+TIMESTEPS = (1, 500, 999)
 SMALL_CONSTANT = 64
 """Elements. Larger tensors are weights as far as a graph's identity is concerned."""
 
@@ -45,20 +46,27 @@ def export_network(
     Raises:
         EvaluationError: If the network cannot be exported, or the difference exceeds 1e-3; the file is removed.
     """
-    generator = torch.Generator().manual_seed(0)
-    inputs = {
-        "sample": torch.randn((1, *latent_shape), generator=generator),
-        "timestep": torch.tensor([500]),
-    }
-    if context_shape is not None:
-        inputs["context"] = torch.randn((1, *context_shape), generator=generator)
+    inputs = _random_inputs(latent_shape, context_shape, TIMESTEPS[0])
     program = export_program(network.eval(), inputs, ("prediction",), optimise=True)
     program.save(path)
-    worst = 0.0
-    for timestep in (1, 500, 999):
-        inputs["timestep"] = torch.tensor([timestep])
-        inputs["sample"] = torch.randn((1, *latent_shape), generator=generator)
-        worst = max(worst, relative_difference(network, path, inputs))
+    return verify_export(network, path, latent_shape, context_shape)
+
+
+def verify_export(
+    network: StagedDenoiser, path: Path, latent_shape: tuple[int, int, int], context_shape: tuple[int, int] | None
+) -> float:
+    """Hold an exported network to torch at an early, a middle and a late timestep.
+
+    Returns:
+        Largest relative difference.
+
+    Raises:
+        EvaluationError: If it exceeds 1e-3; the file is removed.
+    """
+    worst = max(
+        relative_difference(network, path, _random_inputs(latent_shape, context_shape, timestep))
+        for timestep in TIMESTEPS
+    )
     if not worst <= TOLERANCE:
         path.unlink()
         raise EvaluationError(f"The exported network differs from torch by {worst:.2g} (relative).")
@@ -71,6 +79,19 @@ def relative_difference(network: nn.Module, path: Path, inputs: dict[str, Tensor
         expected = network(*inputs.values()).numpy()
     (found,) = session(path, 1).run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
     return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+def _random_inputs(
+    latent_shape: tuple[int, int, int], context_shape: tuple[int, int] | None, timestep: int
+) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(timestep)
+    inputs = {
+        "sample": torch.randn((1, *latent_shape), generator=generator),
+        "timestep": torch.tensor([timestep]),
+    }
+    if context_shape is not None:
+        inputs["context"] = torch.randn((1, *context_shape), generator=generator)
+    return inputs
 
 
 def export_program(
