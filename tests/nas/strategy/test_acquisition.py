@@ -1,0 +1,187 @@
+"""Closed forms against brute force: plain areas, and many draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.domain.pareto import hypervolume_2d
+from nas.strategy.acquisition import KnownCostAcquisition, Task, expected_gain, strips
+from nas.strategy.posterior import Certainty, EstimatedResponse, LogNormal
+from nas.strategy.response import HammingKernel, LogResponseGP, TableCostModel, look_up
+
+coordinates = st.floats(0.01, 1.0)
+points = st.lists(st.tuples(coordinates, coordinates), max_size=8)
+
+
+def tensor(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@given(points, coordinates, coordinates)
+def test_hypervolume_improvement_of_a_known_point_is_the_area_it_adds(
+    front: list[tuple[float, float]], x: float, y: float
+) -> None:
+    reference = [0.9, 0.8]
+    baseline = torch.tensor(front, dtype=torch.float64).reshape(-1, 2)
+    gain = expected_gain(baseline, reference, [Certainty(tensor(x)), Certainty(tensor(y))], 0)
+    added = hypervolume_2d([*front, (x, y)], reference) - hypervolume_2d(front, reference)
+    assert float(gain) == pytest.approx(added, abs=1e-12)
+
+
+def test_hypervolume_improvement_of_two_uncertain_metrics_is_the_mean_over_draws() -> None:
+    front = torch.tensor([[0.2, 0.7], [0.5, 0.4], [0.8, 0.1]], dtype=torch.float64)
+    means, deviations = (-0.9, -1.1), (0.5, 0.7)
+    beliefs = [LogNormal(tensor(m)[None], tensor(s)) for m, s in zip(means, deviations, strict=True)]
+    gain = float(expected_gain(front, [1.0, 1.0], beliefs, 0))
+    drawn = np.exp(np.random.default_rng(0).normal(means, deviations, (20_000, 2)))
+    before = hypervolume_2d(front.tolist(), (1.0, 1.0))
+    added = [hypervolume_2d([*front.tolist(), point], (1.0, 1.0)) - before for point in drawn.tolist()]
+    assert gain == pytest.approx(float(np.mean(added)), abs=4 * float(np.std(added)) / np.sqrt(len(added)))
+
+
+@settings(deadline=None)
+@given(st.floats(-3, 1), st.floats(0.01, 1.5), st.floats(0.01, 3))
+def test_shortfall_is_the_mean_of_what_stays_under_the_level(mean: float, deviation: float, level: float) -> None:
+    closed = float(LogNormal(tensor(mean)[None], tensor(deviation)).shortfall(0, tensor(level)))
+    grid = np.linspace(-8, 8, 20_001)
+    density = np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi)
+    integral = np.trapezoid(np.maximum(level - np.exp(mean + deviation * grid), 0) * density, grid)
+    assert closed == pytest.approx(integral, rel=1e-3, abs=1e-6)
+
+
+def test_strips_of_an_empty_front_are_the_whole_box() -> None:
+    edges, ceilings = strips(torch.zeros(0, 2), [3.0, 5.0])
+    assert (edges.tolist(), ceilings.tolist()) == ([3.0], [5.0])
+
+
+TABLES = torch.tensor([[0.0, 0.1, 0.4], [0.0, 0.2, 0.6], [0.0, 0.05, 0.3]], dtype=torch.float64)
+GRID = torch.cartesian_prod(*(torch.arange(3.0, dtype=torch.float64),) * 3)
+PRICES = torch.tensor([[9.0, 4.0, 0.0], [6.0, 2.0, 0.0], [3.0, 1.0, 0.0]], dtype=torch.float64)
+
+
+def loss(codes: torch.Tensor) -> torch.Tensor:
+    return 0.3 * look_up(TABLES, codes).sum(-1) ** 1.2
+
+
+def model(codes: torch.Tensor) -> LogResponseGP:
+    torch.manual_seed(0)
+    gp = LogResponseGP(codes, loss(codes).log()[:, None], TABLES, 0.01)
+    from ax.generators.torch.botorch_modular.utils import fit_botorch_model
+
+    fit_botorch_model(gp, mll_class=None, mll_options={})
+    return gp
+
+
+MEASURED = GRID[[1, 5, 9, 13, 17, 20, 22, 26]]
+
+
+def test_hamming_kernel_is_what_its_formula_says() -> None:
+    kernel = HammingKernel(3, 3).double()
+    kernel.lengthscale = tensor(1.0, 2.0, 5.0)[None]
+    dense = kernel.forward(GRID, GRID[:4])
+    slow = torch.exp(-((GRID[:, None] != GRID[None, :4]) / tensor(1.0, 2.0, 5.0)).sum(-1))
+    assert torch.allclose(dense, slow)
+    assert torch.equal(kernel.forward(GRID, GRID, diag=True), torch.ones(27, dtype=torch.float64))
+
+
+def test_dense_covariance_equals_gpytorchs_own() -> None:
+    gp = model(MEASURED)
+    with torch.no_grad():
+        assert torch.allclose(gp.covariance(GRID, MEASURED), gp.covar_module(GRID, MEASURED).to_dense())
+        assert float(gp.variance()) == pytest.approx(float(gp.covar_module(GRID[:1]).to_dense()))
+
+
+def test_without_draws_beliefs_equal_the_posterior_of_botorch() -> None:
+    gp = model(MEASURED)
+    with torch.no_grad():
+        response = EstimatedResponse(gp, MEASURED, loss(MEASURED), GRID[:0], 0, 0)
+        posterior = gp.posterior(GRID)
+        assert response.believe(GRID).mean[0] == pytest.approx(posterior.mean.squeeze(-1), abs=1e-4)
+
+
+def test_the_model_predicts_what_it_has_not_seen() -> None:
+    gp = model(MEASURED)
+    with torch.no_grad():
+        predicted = EstimatedResponse(gp, MEASURED, loss(MEASURED), GRID[:0], 0, 0).believe(GRID[1:]).mean[0]
+    assert np.corrcoef(predicted.numpy(), loss(GRID[1:]).log().numpy())[0, 1] > 0.95
+
+
+def test_draws_scatter_around_pending_values_and_stick_to_measured_ones() -> None:
+    gp = model(MEASURED)
+    with torch.no_grad():
+        drawn = EstimatedResponse(gp, MEASURED, loss(MEASURED), GRID[[3, 24]], 64, 0).baseline.log()
+    spread = drawn.std(dim=0)
+    assert spread[-2:].min() > spread[:-2].max()
+    assert drawn[:, :-2].mean(0) == pytest.approx(loss(MEASURED).log(), abs=0.1)
+
+
+def test_a_value_of_zero_stays_zero_and_is_no_datum() -> None:
+    gp = model(MEASURED)
+    judged = torch.cat([GRID[:1], MEASURED])
+    with torch.no_grad():
+        response = EstimatedResponse(gp, judged, torch.cat([tensor(0.0), loss(MEASURED)]), GRID[:0], 4, 0)
+    assert (response.baseline[:, 0] == 0).all()
+    assert torch.isfinite(response.believe(GRID).mean).all()
+
+
+def acquisition(
+    bound: float, judged: torch.Tensor = MEASURED, pending: torch.Tensor = GRID[:0]
+) -> KnownCostAcquisition:
+    known = {tuple(row) for row in torch.cat([judged, pending]).tolist()}
+    candidates = torch.stack([row for row in GRID if tuple(row.tolist()) not in known])
+    task = Task(
+        objectives=("gmacs",),
+        bounds=(("noise_mse", bound),),
+        judged=judged,
+        measured={"noise_mse": loss(judged)},
+        eligible=torch.ones(len(judged), dtype=torch.bool),
+        pending=pending,
+        candidates=candidates,
+        seed=0,
+    )
+    return KnownCostAcquisition({"gmacs": TableCostModel(1.0, PRICES), "noise_mse": model(judged)}, task)
+
+
+def test_while_nothing_is_feasible_the_choice_goes_towards_the_least_violation() -> None:
+    bad = GRID[loss(GRID) > 0.2]
+    chosen, _ = acquisition(bound=0.01, judged=bad).choose(1)
+    untried = loss(GRID[loss(GRID) <= 0.2])
+    assert float(loss(chosen)) <= float(untried.quantile(0.35))
+
+
+def test_the_choice_is_cheaper_than_the_incumbent_and_likely_feasible() -> None:
+    chosen, _ = acquisition(bound=0.15).choose(1)
+    cost = TableCostModel(1.0, PRICES)
+    feasible = MEASURED[loss(MEASURED) <= 0.15]
+    assert float(cost(chosen)) < float(cost(feasible).min())
+    assert float(loss(chosen)) < 0.2
+
+
+def test_greedy_choices_differ_and_end_with_the_candidates() -> None:
+    chosen, scores = acquisition(bound=0.15).choose(100)
+    assert len({tuple(row) for row in chosen.tolist()}) == len(chosen) == 27 - len(MEASURED)
+    assert torch.isfinite(scores).all()
+
+
+def test_two_sure_objectives_are_answered_with_their_front_first() -> None:
+    other = torch.tensor([[0.0, 1.0, 5.0], [0.0, 2.0, 3.0], [0.0, 4.0, 4.5]], dtype=torch.float64)
+    models = {"gmacs": TableCostModel(1.0, PRICES), "params": TableCostModel(1.0, other)}
+    task = Task(
+        objectives=("gmacs", "params"),
+        bounds=(),
+        judged=GRID[:0],
+        measured={},
+        eligible=torch.ones(0, dtype=torch.bool),
+        pending=GRID[:0],
+        candidates=GRID,
+        seed=0,
+    )
+    chosen, _ = KnownCostAcquisition(dict(models), task).choose(4)
+    values = torch.cat([m(GRID) for m in models.values()], dim=-1)
+    for row in chosen:
+        mine = torch.cat([m(row[None]) for m in models.values()], dim=-1)
+        assert not ((values <= mine).all(-1) & (values < mine).any(-1)).any()
