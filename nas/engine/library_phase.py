@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
 from nas.domain.job import Failure, Job, Outcome
 from nas.domain.library import LibraryEntry
@@ -40,8 +41,13 @@ class LibraryPhase:
 
     @property
     def lacks_work(self) -> bool:
-        """Whether anything but the capture is missing: something that costs time."""
+        """Whether anything but the capture is missing."""
         return self._preparation.lacks_work
+
+    def doubt(self, architecture: Architecture) -> None:
+        """Have the blocks of an architecture looked after: a worker found their weights damaged or gone."""
+        self._preparation.doubt(architecture)
+        self.costs = None
 
     def accept(self, ledger: Ledger, job: Job, outcome: Outcome) -> None:
         """Keep a result, or decide whether a failure is final."""

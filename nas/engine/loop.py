@@ -18,7 +18,7 @@ from nas.engine.lease import Lease
 from nas.engine.ledger import Ledger, fenced
 from nas.engine.library_phase import LibraryPhase
 from nas.engine.trial_phase import MakeStrategy, TrialPhase
-from nas.engine.verdicts import backoff_s, reopen
+from nas.engine.verdicts import LOST_WEIGHTS, backoff_s, reopen
 from nas.errors import Conflict, NasError, TransientError
 from nas.ports import Clock, JobBackend, OpenUnitOfWork
 
@@ -175,6 +175,8 @@ class SearchLoop:
             case EvaluateArchitecture():
                 assert self._trials is not None
                 self._trials.accept(ledger, search, job, outcome)
+                if outcome.failure is not None and outcome.failure.code in LOST_WEIGHTS:
+                    self._library.doubt(job.payload.architecture)
             case MeasureNetwork():
                 self._front.accept(ledger, outcome)
             case _:
@@ -194,6 +196,8 @@ class SearchLoop:
             return self._prepare(search)
         if status is SearchStatus.PREPARING:
             return self._step(SearchStatus.RUNNING)
+        if self._library.lacks_work:
+            return self._prepare(search)
         phase = self._try if status is SearchStatus.RUNNING else self._drain
         return phase(search, self._trials)
 
@@ -204,7 +208,7 @@ class SearchLoop:
             return self._end(SearchStatus.FAILED, library.failure)
         if library.costs is not None:
             costs = library.costs
-            self._trials = TrialPhase(costs, self._open, self._flights, self._make_strategy)
+            self._trials = self._trials or TrialPhase(costs, self._open, self._flights, self._make_strategy)
             self._stirred = True
         elif library.lacks_work and self._is_over_time(search):
             message = "The wall time was over before the block library was complete. Submit it again with more."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from nas.domain.architecture import TEACHER_VARIANT
+from nas.domain.architecture import TEACHER_VARIANT, Architecture
 from nas.domain.cost import ExactCosts, LatencyTable
 from nas.domain.device import LatencyMeasurement
 from nas.domain.job import CountFloor, DistillBlock, FeatureSet, Job, MeasureBlock, Result
@@ -46,6 +46,7 @@ class Preparation:
         jobs = (self._capture, floor_job(spec), *blocks.values(), *latencies.values())
         self._jobs: dict[str, Job] = {job.key: job for job in jobs}
         self._results: dict[str, Result] = {}
+        self._doubted: set[str] = set()
 
     @property
     def total(self) -> int:
@@ -64,7 +65,7 @@ class Preparation:
 
     def recall(self, uow: UnitOfWork) -> None:
         """Take over whatever was made before, by this search or by any other."""
-        for key in self._jobs.keys() - self._results.keys():
+        for key in self._jobs.keys() - self._results.keys() - self._doubted:
             result = _known(uow, key, self._jobs[key])
             if result is not None:
                 self._results[key] = result
@@ -72,6 +73,17 @@ class Preparation:
     def accept(self, key: str, result: Result) -> None:
         """Take a result that just arrived."""
         self._results[key] = result
+        self._doubted.discard(key)
+
+    def doubt(self, architecture: Architecture) -> None:
+        """Ask the workers again for the blocks of an architecture, whatever the rows say.
+
+        A worker whose weights are still there answers from its journal; if not, it makes them anew.
+        """
+        keys = {self._block_keys[place] for place in architecture.choices.items()}
+        self._doubted |= keys
+        for key in keys:
+            self._results.pop(key, None)
 
     def missing(self) -> dict[str, Job]:
         """Jobs by key that may start now.

@@ -11,6 +11,9 @@ from nas.domain.trial import Attempt, Trial
 from nas.domain.value import FrozenDict
 from nas.ports import UnitOfWork
 
+LOST_WEIGHTS = ("corrupt_artifact", "not_found")
+"""Codes of failures that go away when the blocks are made again."""
+
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 
@@ -78,7 +81,7 @@ def judge(trial: Trial, outcome: Outcome, costs: ExactCosts, max_attempts: int, 
         evaluation = priced(outcome.result, trial, costs)
         return trial.become(TrialStatus.COMPLETED, evaluation=evaluation, attempts=attempts)
     failure = failure or Failure(code="evaluation_error", message="The worker answered nothing.", transient=False)
-    if not failure.transient:
+    if not failure.transient and failure.code not in LOST_WEIGHTS:
         return trial.become(TrialStatus.ABANDONED, failure=failure, attempts=attempts)
     if sum(attempt.failure is not None for attempt in attempts) >= max_attempts:
         return trial.become(TrialStatus.FAILED, failure=failure, attempts=attempts)

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from nas.domain.job import Failure
+from nas.domain.job import Failure, Job
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, LatencySpec
 from nas.engine.jobs import network_latency
 from nas.engine.loop import Pace
-from nas.errors import Conflict, EvaluationError, NotFound, TransientError
+from nas.errors import Conflict, CorruptArtifact, EvaluationError, NasError, NotFound, TransientError
 from tests.fakes.backends import LossyBackend, SilentBackend
 from tests.nas.engine.scene import SPACE, Scene, a_spec, tick_until
 from workers.executor import run_job
@@ -393,3 +393,22 @@ def test_a_moved_bound_reaches_a_new_strategy() -> None:
     tick_until(loop, SearchStatus.COMPLETED)
     assert len(scene.strategies) == 2
     assert {trial.bounds_version for trial in scene.trials()} == {0, 1}
+
+
+@pytest.mark.parametrize("error", [CorruptArtifact("Bytes differ."), NotFound("No such artifact.")])
+def test_weights_that_were_lost_are_made_again_and_the_trial_goes_on(error: NasError) -> None:
+    scene = Scene()
+
+    def lacks_weights(job: Job) -> NasError | None:
+        needed = getattr(job.payload, "weights", {}).values()
+        return error if any(digest not in scene.workspace.artifacts for digest in needed) else None
+
+    scene.executor.fault_of = lacks_weights
+    loop = scene.started()
+    tick_until(loop, SearchStatus.RUNNING)
+    *_, lost = scene.workspace.artifacts.files
+    content = scene.workspace.artifacts.files.pop(lost)
+    tick_until(loop, SearchStatus.COMPLETED)
+    assert scene.workspace.artifacts.files[lost] == content
+    assert {trial.status for trial in scene.trials()} == {TrialStatus.COMPLETED}
+    assert scene.executor.kinds["distill"] == DISTILLED + 1
