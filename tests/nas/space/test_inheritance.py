@@ -23,7 +23,9 @@ def unit() -> ResnetBlock2D:
 @settings(max_examples=15, deadline=None)
 @given(inputs=st.integers(1, 6), outputs=st.integers(1, 12), seed=st.integers(0, 99))
 @torch.no_grad()
-def test_as_many_filters_as_kernel_places_reproduce_the_dense_convolution(inputs: int, outputs: int, seed: int) -> None:
+def test_as_many_filters_as_kernel_places_reproduce_the_dense_convolution(
+    inputs: int, outputs: int, seed: int
+) -> None:
     torch.manual_seed(seed)
     dense = nn.Conv2d(inputs, outputs, 3, padding=1)
     image = torch.randn(2, inputs, 5, 7)

@@ -56,9 +56,7 @@ def test_costs_of_the_winners_stages_add_up_to_the_whole() -> None:
     blocks = {name: build_block(stages[name], denoiser.block(name), variant) for name, variant in chosen.items()}
     sample = torch.empty(1, 16, 64, 64, device="meta")
     timestep = torch.zeros(1, dtype=torch.long, device="meta")
-    whole = flops_by_torch(
-        denoiser.with_blocks(blocks), (sample, timestep, torch.empty(1, 77, 768, device="meta"))
-    )
+    whole = flops_by_torch(denoiser.with_blocks(blocks), (sample, timestep, torch.empty(1, 77, 768, device="meta")))
     given = stage_inputs(denoiser, SD15_16, latent=64, tokens=77)
     parts = [flops_by_torch(block, (given[name],)) for name, block in blocks.items()]
     parts.append(flops_by_torch(denoiser.floor(), (sample, timestep)))
