@@ -12,8 +12,6 @@ context.configure(
     target_metadata=metadata,
     version_table=VERSION_TABLE,
     render_as_batch=True,
-    # True also for SQLite: our transactions begin before the first DDL, so that a killed migration leaves nothing.
-    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()
