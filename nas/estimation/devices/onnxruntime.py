@@ -48,15 +48,14 @@ class OnnxRuntimeHost(DeviceBackend):
 
     @contextlib.contextmanager
     def prepare(self, module: nn.Module, inputs: dict[str, Tensor], protocol: LatencyProtocol) -> Iterator[Prepared]:
-        """Export without optimisation passes, which onnxruntime makes itself when it loads the graph."""
+        """Export to a temporary file and load it; onnxruntime optimises the graph when it loads it."""
         from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, NotImplemented
 
-        from nas.estimation.onnx_export import export_program, graph_digest, session
+        from nas.estimation.onnx_export import export_for_timing, session
 
         with tempfile.TemporaryDirectory(prefix="blocksmith-") as folder:
-            program = export_program(module, inputs)
             path = Path(folder) / "model.onnx"
-            program.save(path)
+            subject = export_for_timing(module, inputs, path)
             try:
                 loaded = session(path, protocol.threads)
             except (Fail, InvalidGraph, NotImplemented) as error:
@@ -64,7 +63,7 @@ class OnnxRuntimeHost(DeviceBackend):
             # A block may ignore an input (a removed stage reads no skip): the graph then does not have it.
             wanted = {value.name for value in loaded.get_inputs()}
             feed = {name: tensor.numpy() for name, tensor in inputs.items() if name in wanted}
-            yield Prepared(subject=graph_digest(program), run=lambda: loaded.run(None, feed))
+            yield Prepared(subject=subject, run=lambda: loaded.run(None, feed))
 
 
 def processor() -> str:
