@@ -32,7 +32,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TRIALS = 6
 VICTIMS = ("driver", "everything", "worker")
 CASES = [(victim, moment) for victim in VICTIMS for moment in MOMENTS]
-ZOMBIES_GONE_S = 60.0
+LONGEST_FAREWELL_S = 90.0
+"""Workers and Ray's own servers are gone within seconds of a killed driver. Two idle agents of Ray try for a
+minute to tell the dead control plane about it."""
 
 
 @dataclass
@@ -48,7 +50,6 @@ class Aftermath:
     folder: Path
     at_death: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
     at_end: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
-    survivors: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
     def steps(self, case: tuple[str, str]) -> list[tuple[str, str, str]]:
         return lines_of(self.folder / "steps.log", seed_of(case))
@@ -89,7 +90,7 @@ def look(folder: Path, case: tuple[str, str]) -> Snapshot:
 def survivors(folder: Path, case: tuple[str, str]) -> list[int]:
     """Descendants of a killed driver that are still there when they had time to notice."""
     recorded = json.loads((folder / f"descendants-{seed_of(case)}.json").read_text())
-    until = time.monotonic() + ZOMBIES_GONE_S
+    until = time.monotonic() + LONGEST_FAREWELL_S
     while (alive := [pid for pid, born in recorded if _is_alive(pid, born)]) and time.monotonic() < until:
         time.sleep(0.2)
     return alive
@@ -120,7 +121,6 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
             died = drive(story.folder, searches=[name_of(case)], victim=case[0], moment=case[1])
             assert died == -signal.SIGKILL, (story.folder / "driver.log").read_text()
             story.at_death[case] = look(story.folder, case)
-            story.survivors[case] = survivors(story.folder, case)
     deaths = [(seed_of(case), case[1]) for case in CASES if case[0] == "worker"]
     ended = drive(story.folder, searches=[name_of(case) for case in CASES], deaths=deaths)
     assert ended == 0, (story.folder / "driver.log").read_text()
@@ -202,4 +202,4 @@ def test_a_killed_worker_costs_its_job_one_attempt_at_most(aftermath: Aftermath,
 
 @pytest.mark.parametrize("case", [case for case in CASES if case[0] != "worker"], ids=" - ".join)
 def test_a_killed_driver_leaves_no_process_behind(aftermath: Aftermath, case: tuple[str, str]) -> None:
-    assert aftermath.survivors[case] == []
+    assert survivors(aftermath.folder, case) == []
