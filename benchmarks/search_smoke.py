@@ -17,12 +17,15 @@ import json
 import resource
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.report import markdown_table, write_results
+from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
 from nas.domain.job import Evaluation
 from nas.domain.library import BlockCost, BlockLibrary, LibraryEntry
@@ -36,6 +39,9 @@ from nas.strategy.base import StrategyContext, make_strategy
 from tests.fakes.landscapes import Landscape, finished, landscape
 
 CHECKPOINTS = (20, 40, 60)
+LAYERS = 8
+LETTERS = {"teacher": "2", "MB3_K3": "1", "Identity": "0"}
+"""NAS-Bench-Macro's operations; the most expensive one, MB6_K5, stands for the teacher's block."""
 
 
 def main() -> None:
@@ -119,47 +125,57 @@ def _summary(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def macro(path: Path) -> Landscape:
-    """NAS-Bench-Macro as a landscape: 8 layers, three operations, mean error in percent, MACs as cost."""
+    """NAS-Bench-Macro as a landscape: 8 layers, three operations, error in percent, MACs as cost.
+
+    Its MACs and parameters are exactly additive over layers. A measurement is one of the three trainings,
+    the truth is their mean.
+    """
     table = json.loads(path.read_text(encoding="utf-8"))
-    operations = ("teacher", "MB3_K3", "Identity")  # the most expensive, MB6_K5, is what a teacher would hold
-    letters = ("2", "1", "0")
-    stages = tuple(f"L{layer}" for layer in range(8))
-    space = SearchSpace(stages=tuple(StageChoices(stage=stage, variants=operations) for stage in stages))
-    keys = ["".join(letters[v] for v in indices) for indices in space.indices()]
-    losses = np.array([100 - table[key]["mean_acc"] for key in keys])
-    base = table["2" * 8]
-    entries = {}
-    for layer, stage in enumerate(stages):
-        for letter, operation in zip(letters, operations, strict=True):
-            single = table["2" * layer + letter + "2" * (7 - layer)]
-            entries[f"{stage}/{operation}"] = LibraryEntry(
-                key=f"{stage}/{operation}",
-                stage=stage,
-                variant=operation,
-                cost=BlockCost(
-                    params=base["params"] // 8 + (single["params"] - base["params"]) // 2,
-                    macs=base["flops"] + (single["flops"] - base["flops"]),
-                    attention_macs=0,
-                ),
-                block_loss=max(0.0, base["mean_acc"] - single["mean_acc"]),
-            )
-    costs = ExactCosts(
-        stages=stages,
-        library=BlockLibrary(entries=FrozenDict(entries), floor=BlockCost(params=0, macs=0, attention_macs=0)),
+    stages = tuple(f"L{layer}" for layer in range(LAYERS))
+    space = SearchSpace(stages=tuple(StageChoices(stage=stage, variants=tuple(LETTERS)) for stage in stages))
+    entries = {
+        f"{stage}/{operation}": _macro_entry(table, stage, layer, operation)
+        for layer, stage in enumerate(stages)
+        for operation in LETTERS
+    }
+    empty = table["0" * LAYERS]
+    floor = BlockCost(params=empty["params"], macs=empty["flops"], attention_macs=0)
+    costs = ExactCosts(stages=stages, library=BlockLibrary(entries=FrozenDict(entries), floor=floor))
+    rows = [
+        table["".join(LETTERS[choices.variants[v]] for choices, v in zip(space.stages, row, strict=True))]
+        for row in space.indices()
+    ]
+    draw = np.random.default_rng(0)
+    return TrainedLandscape(
+        space,
+        costs,
+        losses=np.array([100 - row["mean_acc"] for row in rows]),
+        gmacs=np.array([row["flops"] / 1e9 for row in rows]),
+        measured=np.array([100 - row["test_acc"][draw.integers(3)] for row in rows]),
     )
-    return _Macro(space, costs, losses, np.array([_priced(costs, space, key, letters) for key in keys]))
 
 
-class _Macro(Landscape):
-    """Measurements are one of the three real trainings, drawn once per architecture."""
+def _macro_entry(table: dict[str, Any], stage: str, layer: int, operation: str) -> LibraryEntry:
+    with_it, without = (
+        table["2" * layer + letter + "2" * (LAYERS - 1 - layer)] for letter in (LETTERS[operation], "0")
+    )
+    cost = BlockCost(
+        params=with_it["params"] - without["params"], macs=with_it["flops"] - without["flops"], attention_macs=0
+    )
+    loss = max(0.0, table["2" * LAYERS]["mean_acc"] - with_it["mean_acc"])
+    return LibraryEntry(key=f"{stage}/{operation}", stage=stage, variant=operation, cost=cost, block_loss=loss)
 
-    def evaluate(self, architecture: Any) -> Evaluation:
-        loss = Measurement(mean=float(self.losses[self.position(architecture)]))
+
+@dataclass(frozen=True)
+class TrainedLandscape(Landscape):
+    """Measurements that were taken once and for all."""
+
+    measured: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def evaluate(self, architecture: Architecture) -> Evaluation:
+        """One of the three trainings, always the same one."""
+        loss = Measurement(mean=float(self.measured[self.position(architecture)]))
         return Evaluation(metrics=FrozenDict({**self.costs.of(architecture), "noise_mse": loss}))
-
-
-def _priced(costs: ExactCosts, space: SearchSpace, key: str, letters: tuple[str, ...]) -> float:
-    return costs.of(space.decode(tuple(letters.index(letter) for letter in key)))["gmacs"].mean
 
 
 def _given(land: Landscape) -> list[Trial]:

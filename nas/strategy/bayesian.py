@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.domain.job import Evaluation
 from nas.domain.metric import EXACT_METRICS, FIDELITY_METRICS, GMACS, TABLE_LATENCY
 from nas.strategy.additive import additive_front, spread
 from nas.strategy.base import Strategy
+from nas.strategy.judged import Judged
 from nas.strategy.pricing import Codes, Prices, sum_by_stage
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 
 _LEAST_DATA = 3
 """Positive values of a metric below which a response model would be a guess."""
+_MOST_DATA = 300
+"""Judged trials shown to a response model: its cost grows with their cube."""
 _ANCHORS = 32
 _LEAST_NOISE_SD = 0.01
+_NEAR = math.log(3.0)
+"""How far from a bound, in log-loss, a warm-start point may be expected to lie."""
 
 
 class BayesianSearch(Strategy):
@@ -37,14 +42,15 @@ class BayesianSearch(Strategy):
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """Warm-start points first, then the acquisition function's choice."""
+        judged = Judged.of(self.finished, self.context.space, self.context.problem)
+        informed = all((judged.means[metric] > 0).sum() >= _LEAST_DATA for metric in self.estimated)
+        warm = min(count, self.context.initial_trials - len(seen)) if informed else count
         proposals: list[tuple[Sequence[int], str]] = []
-        taken = set(seen)
-        missing = count if not self._model_has_data() else min(count, self.context.initial_trials - len(seen))
-        if self.estimated and missing > 0:
-            proposals = [(codes, "warm start") for codes in self._warm_start(missing, taken)]
-            taken.update(tuple(codes) for codes, _ in proposals)
-        if len(proposals) < count and (self._model_has_data() or not self.estimated):
-            proposals.extend((codes, "bayesian") for codes in self._ask(count - len(proposals), taken))
+        if self.estimated and warm > 0:
+            proposals.extend((codes, "warm start") for codes in self._warm_start(warm, seen, judged))
+        if informed and len(proposals) < count:
+            taken = seen | {tuple(codes) for codes, _ in proposals}
+            proposals.extend((codes, "bayesian") for codes in self._ask(count - len(proposals), taken, judged))
         return proposals
 
     @property
@@ -52,26 +58,12 @@ class BayesianSearch(Strategy):
         """Metrics of the problem that have to be measured."""
         return tuple(metric for metric in self.context.problem.metrics if metric not in EXACT_METRICS)
 
-    def judged(self) -> list[tuple[tuple[int, ...], Evaluation]]:
-        """Variant numbers and evaluations of all trials in which every estimated metric was measured."""
-        return [
-            (self.context.space.encode(trial.architecture), trial.evaluation)
-            for trial in self.finished
-            if trial.evaluation is not None and all(metric in trial.evaluation.metrics for metric in self.estimated)
-        ]
-
-    def _model_has_data(self) -> bool:
-        judged = self.judged()
-        return bool(self.estimated) and all(
-            sum(evaluation.metrics[metric].mean > 0 for _, evaluation in judged) >= _LEAST_DATA
-            for metric in self.estimated
-        )
-
-    def _warm_start(self, count: int, seen: set[tuple[int, ...]]) -> list[Sequence[int]]:
+    def _warm_start(self, count: int, seen: set[tuple[int, ...]], judged: Judged) -> list[Sequence[int]]:
         front = self._additive_front()
-        order = spread(*self._axes(front), count=self.context.initial_trials + len(seen) + count)
-        chosen: list[Sequence[int]] = [front[row].tolist() for row in order if tuple(front[row].tolist()) not in seen]
-        chosen = chosen[:count]
+        near = self._near_bound(front, judged)
+        order = spread(*self._axes(near), count=len(seen) + count)
+        points = (near[row].tolist() for row in order)
+        chosen: list[Sequence[int]] = [codes for codes in points if tuple(codes) not in seen][:count]
         if len(chosen) < count:
             known = seen | {tuple(codes) for codes in chosen}
             generator = self.generator(known)
@@ -79,6 +71,21 @@ class BayesianSearch(Strategy):
             rows = generator.permutation(len(left))[: count - len(chosen)]
             chosen.extend(left[row].tolist() for row in rows)
         return chosen
+
+    def _near_bound(self, front: Codes, judged: Judged) -> Codes:
+        """The part of the additive front around the bound on a fidelity, once two results tell the scale."""
+        bounds = [bound for bound in self.context.problem.constraints if bound.metric in FIDELITY_METRICS]
+        if self.context.problem.is_pareto or not bounds:
+            return front
+        sums = self._axes(judged.codes)[1]
+        measured = judged.means[bounds[0].metric]
+        telling = (sums > 0) & (measured > 0)
+        if telling.sum() < 2:
+            return front
+        scale = float(np.median(measured[telling] / sums[telling]))
+        expected = np.maximum(self._axes(front)[1] * scale, 1e-300)
+        near = front[np.abs(np.log(expected / bounds[0].at_most)) < _NEAR]
+        return near if len(near) > self.context.initial_trials else front
 
     def _additive_front(self) -> Codes:
         return additive_front(self.pool, self._cost_metric())
@@ -90,42 +97,32 @@ class BayesianSearch(Strategy):
         exact = [metric for metric in self.context.problem.metrics if metric in EXACT_METRICS]
         return exact[0] if exact else GMACS.name
 
-    def _anchors(self) -> Codes:
+    def _anchors(self, judged: Judged) -> Codes:
         """The additive front and the best architectures so far: where to look closer in a large space."""
         if self.pool.is_exhaustive:
             return self.encode_all(())
-        problem = self.context.problem
-        priced = [(codes, evaluation.metrics) for codes, evaluation in self.judged()]
-        best = [
-            codes
-            for metric in problem.objectives
-            for codes, metrics in sorted(
-                priced, key=lambda item: (problem.violation(item[1]), item[1][metric].mean, item[0])
-            )[:_ANCHORS]
-        ]
+        best = judged.best_first(self.context.problem.objectives)[:_ANCHORS]
         front = self._additive_front()
         rows = np.linspace(0, len(front) - 1, min(len(front), _ANCHORS)).astype(int)
-        return np.concatenate([front[rows], np.array(best, dtype=np.int16).reshape(-1, front.shape[1])])
+        return np.concatenate([front[rows], judged.codes[best]])
 
-    def _ask(self, count: int, seen: set[tuple[int, ...]]) -> list[Sequence[int]]:
-        candidates = self.pool.unseen(seen, self.generator(seen), self._anchors())
+    def _ask(self, count: int, seen: set[tuple[int, ...]], judged: Judged) -> list[Sequence[int]]:
+        candidates = self.pool.unseen(seen, self.generator(seen), self._anchors(judged))
         if not len(candidates):
             return []
-        free = [stage for stage, cardinality in enumerate(self.priced.cardinalities) if cardinality > 1]
+        cardinalities = self.priced.cardinalities
+        free = [stage for stage, cardinality in enumerate(cardinalities) if cardinality > 1]
+        told = judged.at_most(_MOST_DATA, self.context.problem.objectives)
         with _undisturbed():
             from nas.strategy.ax_translation import ask  # heavy: Ax
 
-            task, outcomes = self._task(candidates, seen, free), self._outcomes(free)
-            answers = ask(tuple(self.priced.cardinalities[stage] for stage in free), outcomes, task, count)
-        chosen: list[Sequence[int]] = []
-        for answer in answers:
-            codes = [0] * len(self.priced.cardinalities)
-            for stage, code in zip(free, answer, strict=True):
-                codes[stage] = code
-            chosen.append(codes)
-        return chosen
+            task, outcomes = self._task(candidates, seen, told, free), self._outcomes(told, free)
+            answers = np.array(ask(tuple(cardinalities[stage] for stage in free), outcomes, task, count))
+        codes = np.zeros((len(answers), len(cardinalities)), dtype=np.int16)
+        codes[:, free] = answers.reshape(len(answers), len(free))
+        return list(codes.tolist())
 
-    def _task(self, candidates: Codes, seen: set[tuple[int, ...]], free: list[int]) -> Task:
+    def _task(self, candidates: Codes, seen: set[tuple[int, ...]], told: Judged, free: list[int]) -> Task:
         import torch
 
         from nas.strategy.acquisition import Task
@@ -133,45 +130,34 @@ class BayesianSearch(Strategy):
         def tensor(codes: Codes) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(codes[:, free])).to(torch.float64)
 
-        judged = self.judged()
-        codes = np.array([codes for codes, _ in judged], dtype=np.int16).reshape(
-            len(judged), len(self.priced.cardinalities)
-        )
         finished = {self.context.space.encode(trial.architecture) for trial in self.finished}
-        pending = np.array(sorted(seen - finished), dtype=np.int16).reshape(-1, codes.shape[1])
-        within = {tuple(row) for row in self.pool.within_bounds(codes).tolist()}
+        pending = np.array(sorted(seen - finished), dtype=np.int16).reshape(-1, told.codes.shape[1])
+        constraints = self.context.problem.constraints
         return Task(
             objectives=self.context.problem.objectives,
-            bounds=tuple(
-                (bound.metric, bound.at_most)
-                for bound in self.context.problem.constraints
-                if bound.metric not in EXACT_METRICS
-            ),
-            judged=tensor(codes),
-            measured={
-                metric: torch.tensor([e.metrics[metric].mean for _, e in judged], dtype=torch.float64)
-                for metric in self.estimated
-            },
-            eligible=torch.tensor([tuple(row) in within for row in codes.tolist()], dtype=torch.bool),
+            bounds=tuple((bound.metric, bound.at_most) for bound in constraints if bound.metric in self.estimated),
+            judged=tensor(told.codes),
+            measured={metric: torch.from_numpy(told.means[metric]) for metric in self.estimated},
+            eligible=torch.from_numpy(self.pool.is_within_bounds(told.codes)),
             pending=tensor(pending),
             candidates=tensor(candidates),
             seed=self.context.seed,
         )
 
-    def _outcomes(self, free: list[int]) -> Outcomes:
+    def _outcomes(self, told: Judged, free: list[int]) -> Outcomes:
         from nas.strategy.ax_translation import Estimated, Exact
 
         outcomes: Outcomes = {}
-        for metric in self.context.problem.metrics:
-            if metric in self.estimated:
-                outcomes[metric] = Estimated(_padded(self._contributions(metric), free), self._noise(metric))
-            elif metric in self.context.problem.objectives:
-                cheapest = np.array(
-                    [[int(np.argmin(prices)) for prices in self.priced.stage_prices(metric)]], dtype=np.int16
-                )
-                outcomes[metric] = Exact(
-                    float(self.priced.prices(metric, cheapest)[0]), _padded(self.priced.stage_prices(metric), free)
-                )
+        for metric in self.estimated:
+            positive = told.means[metric] > 0
+            relative = told.errors[metric][positive] / told.means[metric][positive]
+            # Most of a standard error is shared by all candidates: they see the same held-out latents.
+            noise_sd = max(float(np.median(relative)) / 3, _LEAST_NOISE_SD)
+            outcomes[metric] = Estimated(_padded(self._contributions(metric), free), noise_sd)
+        for metric in self.context.problem.objectives:
+            if metric not in self.estimated:
+                prices = self.priced.stage_prices(metric)
+                outcomes[metric] = Exact(self.priced.least(metric), _padded(prices, free))
         return outcomes
 
     def _contributions(self, metric: str) -> list[Prices]:
@@ -179,12 +165,6 @@ class BayesianSearch(Strategy):
         if metric in FIDELITY_METRICS:
             return self.priced.block_losses
         return self.priced.stage_prices(TABLE_LATENCY.name if self.priced.has_table_latency else GMACS.name)
-
-    def _noise(self, metric: str) -> float:
-        relative = [
-            e.metrics[metric].sem / e.metrics[metric].mean for _, e in self.judged() if e.metrics[metric].mean > 0
-        ]
-        return max(float(np.median(relative)) / 3, _LEAST_NOISE_SD)
 
 
 def _padded(tables: list[Prices], free: list[int]) -> torch.Tensor:

@@ -57,10 +57,14 @@ class CandidatePool:
 
     def within_bounds(self, codes: Codes) -> Codes:
         """The rows that respect every exact bound."""
+        return codes[self.is_within_bounds(codes)]
+
+    def is_within_bounds(self, codes: Codes) -> npt.NDArray[np.bool_]:
+        """Whether each row respects every exact bound."""
         keep = np.ones(len(codes), dtype=bool)
         for bound in self.bounds:
             keep &= self.priced.prices(bound.metric, codes) <= bound.at_most * (1 + _SLACK)
-        return codes[keep]
+        return keep
 
     def _sample(self, generator: np.random.Generator, anchors: Codes) -> Codes:
         uniform = generator.random((SAMPLE_SIZE // 2, len(self.priced.cardinalities)))

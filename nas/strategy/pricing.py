@@ -56,6 +56,11 @@ class PricedSpace:
         """What each variant adds to an exact metric, over the cheapest variant of its stage."""
         return [prices - prices.min() for prices in self._table(metric)[1]]
 
+    def least(self, metric: str) -> float:
+        """Least attainable value of an exact metric, bounds aside."""
+        base, table = self._table(metric)
+        return base + sum(float(prices.min()) for prices in table)
+
     @property
     def has_table_latency(self) -> bool:
         """Whether isolated latencies of a device are known."""

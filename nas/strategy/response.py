@@ -113,7 +113,7 @@ class AdditiveMean(Mean):
         self.register_buffer("tables", tables / scale)
         for name, centre, width, size in (
             ("log_gain", level, 1.0, 1),
-            ("log_floor", floor, 1.5, 1),
+            ("log_floor", floor, 2.0, 1),
             ("log_exponent", 0.0, 0.3, 1),
             ("log_weights", 0.0, 0.7, stages),
         ):
@@ -167,7 +167,7 @@ class LogResponseGP(SingleTaskGP):
             train_Y,
             likelihood=noise,
             covar_module=covariance,
-            mean_module=AdditiveMean(tables, scale, float(train_Y.mean()), float(train_Y.min()) - 3.0),
+            mean_module=AdditiveMean(tables, scale, float(train_Y.mean()), float(train_Y.min()) - 2.0),
             outcome_transform=None,
         )
         self.to(train_X)
@@ -192,7 +192,8 @@ class LogResponseGP(SingleTaskGP):
         loss = white.square().sum() / 2 + root.diagonal().log().sum()
         for _, module, prior, value, _ in self.named_priors():
             loss = loss - prior.log_prob(value(module)).sum()
-        return loss / len(y)
+        per_observation: Tensor = loss / len(y)
+        return per_observation
 
     @classmethod
     def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
