@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from nas.domain.job import Outcome
 from nas.domain.value import FrozenDict, Value
 
 EventKind = Literal["search", "library", "trial", "latency", "retry"]
@@ -18,12 +19,14 @@ class EngineEvent(Value):
     kind        facts
     ==========  =====================================================================================
     `search`    `status`; `code` and `message` when it failed
-    `library`   `job`, `stage`, `variant`, `done`, `total`, `seconds`; `block_loss` of a distilled block
+    `library`   `job`, `stage`, `variant`, `done`, `total`, effort; `block_loss` of a distilled block
     `trial`     `number`, `status`, `origin`, `how` (`evaluated`, `known`, `screened`), one entry
-                `metrics.NAME` per metric; `code` and `message` when it gave no result
+                `metrics.NAME` per metric, effort; `code` and `message` when it gave no result
     `latency`   `number` of the trial, `latency_ms`
     `retry`     `what`, `code`, `message`, `attempt`
     ==========  =====================================================================================
+
+    Effort is `seconds` on the worker and its `peak_memory_bytes` so far.
 
     Attributes:
         at: Unix seconds.
@@ -33,6 +36,11 @@ class EngineEvent(Value):
     kind: EventKind
     at: float
     facts: FrozenDict[str, Fact] = FrozenDict()
+
+
+def effort(outcome: Outcome) -> dict[str, Fact]:
+    """What a job cost its worker."""
+    return {"seconds": outcome.seconds, "peak_memory_bytes": outcome.peak_memory_bytes}
 
 
 Observer = Callable[[EngineEvent], None]

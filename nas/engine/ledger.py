@@ -41,11 +41,14 @@ class Ledger:
             facts |= {"code": search.failure.code, "message": search.failure.message}
         self.tell("search", facts)
 
-    def tell_trial(self, trial: Trial, how: str = "") -> None:
+    def tell_trial(self, trial: Trial, **more: Fact) -> None:
         """Append where a trial stands, with its metrics or the reason why it has none."""
-        facts: dict[str, Fact] = {"number": trial.number, "status": trial.status.value, "origin": trial.origin}
-        if how:
-            facts["how"] = how
+        facts: dict[str, Fact] = {
+            "number": trial.number,
+            "status": trial.status.value,
+            "origin": trial.origin,
+            **more,
+        }
         if trial.evaluation is not None:
             facts |= {f"metrics.{name}": value.mean for name, value in trial.evaluation.metrics.items()}
         if trial.failure is not None:

@@ -7,7 +7,7 @@ from nas.domain.cost import ExactCosts
 from nas.domain.job import Failure, Job, Outcome
 from nas.domain.library import LibraryEntry
 from nas.domain.search import Search
-from nas.engine.events import Fact
+from nas.engine.events import Fact, effort
 from nas.engine.flights import Flights
 from nas.engine.ledger import Ledger, OpenLedger
 from nas.engine.prepare import Preparation, describe, keep_result, require_attainable
@@ -56,7 +56,7 @@ class LibraryPhase:
             keep_result(ledger.uow, key, outcome.result)
             self._preparation.accept(key, outcome.result)
             done, total = self._preparation.done, self._preparation.total
-            facts: dict[str, Fact] = {**place, "done": done, "total": total, "seconds": outcome.seconds}
+            facts: dict[str, Fact] = {**place, "done": done, "total": total, **effort(outcome)}
             if isinstance(outcome.result, LibraryEntry):
                 facts["block_loss"] = outcome.result.block_loss
             ledger.tell("library", facts)

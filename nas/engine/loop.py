@@ -151,19 +151,21 @@ class SearchLoop:
 
     def _turn(self) -> SearchStatus:
         """One step; what a database that was briefly away left undone is rebuilt from rows."""
-        try:
-            status = self.tick()
-        except TransientError as error:
-            self._hiccups += 1
-            if self._hiccups > MOST_HICCUPS:
-                raise
-            log.warning("A step of search %s is repeated: %s", self._id, error)
-            self._flights.stop()
-            self._clock.sleep(backoff_s(self._hiccups))
-            self.recover()
-            return self.tick()
-        self._hiccups = 0
-        return status
+        while True:
+            try:
+                if self._hiccups:
+                    self.recover()
+                status = self.tick()
+            except TransientError as error:
+                self._hiccups += 1
+                if self._hiccups > MOST_HICCUPS:
+                    raise
+                log.warning("A step of search %s is repeated: %s", self._id, error)
+                self._flights.stop()
+                self._clock.sleep(backoff_s(self._hiccups))
+            else:
+                self._hiccups = 0
+                return status
 
     def stop(self) -> None:
         """Take back what is under way and give up the lease; rows stay as they are."""

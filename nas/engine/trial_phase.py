@@ -11,6 +11,7 @@ from nas.domain.job import EvaluateArchitecture, Job, Outcome
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
+from nas.engine.events import Fact, effort
 from nas.engine.flights import Flights
 from nas.engine.jobs import evaluation_job
 from nas.engine.ledger import Ledger, OpenLedger
@@ -80,7 +81,8 @@ class TrialPhase:
             what = {"code": outcome.failure.code, "message": outcome.failure.message}
             ledger.tell("retry", {"number": trial.number, "attempt": failures_of(after), **what})
         else:
-            ledger.tell_trial(after, "evaluated" if after.evaluation else "")
+            how: dict[str, Fact] = {"how": "evaluated"} if after.evaluation else {}
+            ledger.tell_trial(after, **how, **effort(outcome))
 
     def propose(self, search: Search, trials: list[Trial]) -> None:
         """Fill the free slots with new candidates, as far as the budget of trials goes."""
@@ -119,7 +121,7 @@ class TrialPhase:
         if after is None:
             return False
         if ledger.uow.trials.replace(TrialStatus.CANDIDATE, after):
-            ledger.tell_trial(after, "screened" if screened else "known")
+            ledger.tell_trial(after, how="screened" if screened else "known")
         return True
 
     def _add(self, search: Search, suggestions: Sequence[Suggestion], first: int) -> None:

@@ -25,12 +25,14 @@ class MortalDatabase:
     Attributes:
         commits_left: The driver dies at this commit from now; 0 lets it live.
         after: Whether the commit still becomes durable.
+        error: What is raised; the end of the process by default.
     """
 
     def __init__(self, database: InMemoryDatabase) -> None:
         self.database = database
         self.commits_left = 0
         self.after = False
+        self.error: BaseException = Killed()
 
     @contextmanager
     def unit_of_work(self) -> Iterator[Any]:
@@ -42,7 +44,7 @@ class MortalDatabase:
         if self.commits_left == 0:
             if self.after:
                 commit()
-            raise Killed
+            raise self.error
         commit()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -161,9 +163,21 @@ class TestOnRay:
         assert (failure.code, failure.transient) == ("no_resources", False)
         assert "64 CPU" in failure.message
 
-    def test_strangers_need_a_token(self, on_ray: RayBackend) -> None:
-        assert os.environ["RAY_AUTH_MODE"] == "token"
-        assert len(os.environ["RAY_AUTH_TOKEN"]) >= 64
+    def test_a_stranger_without_the_token_is_kept_out(self, on_ray: RayBackend) -> None:
+        address = on_ray._ray.get_runtime_context().gcs_address
+        assert address.startswith("127.0.0.1:")
+        assert knock(address, os.environ["RAY_AUTH_TOKEN"]) == 0
+        assert knock(address, "0" * 64) != 0
+
+
+def knock(address: str, token: str) -> int:
+    """Exit status of a process that asks the cluster for its nodes."""
+    program = (
+        f"from ray._raylet import GcsClient; assert GcsClient(address={address!r}).get_all_node_info(timeout=20)"
+    )
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    finished = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
+    return finished.returncode
 
 
 def wait_for(condition: Callable[[], bool], backend: JobBackend) -> None:

@@ -12,7 +12,7 @@ from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.trial import Trial
 from nas.engine.events import EngineEvent
 from nas.engine.loop import Pace, SearchLoop
-from nas.ports import JobBackend
+from nas.ports import JobBackend, OpenUnitOfWork
 from storage.in_memory import InMemoryDatabase
 from tests.fakes.clock import FakeClock
 from tests.fakes.executor import CountingExecutor
@@ -55,7 +55,14 @@ class Scene:
     def backend(self) -> InlineBackend:
         return InlineBackend(self.workspace, self.executor)
 
-    def loop(self, backend: JobBackend | None = None, *, search_id: str = "", pace: Pace = PACE) -> SearchLoop:
+    def loop(
+        self,
+        backend: JobBackend | None = None,
+        *,
+        search_id: str = "",
+        pace: Pace = PACE,
+        open_unit_of_work: OpenUnitOfWork | None = None,
+    ) -> SearchLoop:
         def make_strategy(search: Search, costs: Any) -> InOrder:
             self.strategies.append(InOrder(search, costs))
             return self.strategies[-1]
@@ -63,7 +70,7 @@ class Scene:
         return SearchLoop(
             search_id or self.id,
             STAGES,
-            open_unit_of_work=self.database.unit_of_work,
+            open_unit_of_work=open_unit_of_work or self.database.unit_of_work,
             backend=backend or self.backend(),
             clock=self.clock,
             make_strategy=make_strategy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -13,7 +14,9 @@ from nas.domain.search import Budget, LatencySpec
 from nas.engine.jobs import network_latency
 from nas.engine.loop import Pace
 from nas.errors import Conflict, CorruptArtifact, EvaluationError, NasError, NotFound, TransientError
+from nas.ports import UnitOfWork
 from tests.fakes.backends import LossyBackend, SilentBackend
+from tests.fakes.mortal import MortalDatabase
 from tests.nas.engine.scene import SPACE, Scene, a_spec, tick_until
 from workers.executor import run_job
 
@@ -412,3 +415,38 @@ def test_weights_that_were_lost_are_made_again_and_the_trial_goes_on(error: NasE
     assert scene.workspace.artifacts.files[lost] == content
     assert {trial.status for trial in scene.trials()} == {TrialStatus.COMPLETED}
     assert scene.executor.kinds["distill"] == DISTILLED + 1
+
+
+@pytest.mark.parametrize("commit", range(3, 30, 3))
+def test_a_database_that_is_briefly_away_delays_a_search_and_nothing_else(commit: int) -> None:
+    scene = Scene()
+    database = MortalDatabase(scene.database)
+    database.commits_left, database.error = commit, TransientError("The database is locked.")
+    assert scene.loop(open_unit_of_work=database.unit_of_work).run() is SearchStatus.COMPLETED
+    assert database.commits_left < 0
+    assert {trial.status for trial in scene.trials()} == {TrialStatus.COMPLETED}
+    assert not any(attempt.failure for trial in scene.trials() for attempt in trial.attempts)
+    assert evaluations(scene) == 6
+
+
+def test_a_database_that_stays_away_stops_the_driver_and_keeps_the_search() -> None:
+    scene = Scene()
+    loop = scene.loop(open_unit_of_work=Unreachable(scene, after=20).unit_of_work)
+    with pytest.raises(TransientError):
+        loop.run()
+    assert not scene.search.status.is_terminal
+    scene.clock.sleep(20.0)
+    assert scene.loop().run() is SearchStatus.COMPLETED
+
+
+class Unreachable:
+    """A database that goes away for good after some transactions."""
+
+    def __init__(self, scene: Scene, after: int) -> None:
+        self._scene, self._left = scene, after
+
+    def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
+        self._left -= 1
+        if self._left < 0:
+            raise TransientError("The database cannot be reached.")
+        return self._scene.database.unit_of_work()
