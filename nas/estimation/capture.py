@@ -32,7 +32,9 @@ from nas.space.stage import Stage, StageInput, StageOutput
 from nas.space.teachers.base import StageObserver
 from nas.space.teachers.load import LoadedTeacher
 
-CAPTURE_BATCH = 16
+LARGEST_BATCH = 16
+BATCH_PIXELS = 16 * 32 * 32
+"""Latent pixels per forward pass: at 64 x 64 latents four samples at a time, which bounds the activations."""
 LIMIT_BYTES = 64 << 30
 """Features larger than this are refused: the calibration was probably not meant that way."""
 RESERVED_BYTES = 1 << 28
@@ -40,8 +42,8 @@ RESERVED_BYTES = 1 << 28
 
 
 def planned_bytes(teacher: LoadedTeacher, calibration: Calibration) -> int:
-    """Bytes that capturing this calibration will take on disk; runs the teacher on one sample."""
-    latents = noisy_latents(teacher, calibration)
+    """Bytes that capturing this calibration will take on disk; runs the teacher on one sample, encodes no picture."""
+    latents = noisy_latents(teacher, calibration.evolve(source="gaussian"))
     return Layout.of(teacher.denoiser, latents).planned_bytes(latents)
 
 
@@ -135,8 +137,9 @@ def _write(
         files[TIMESTEPS].append(latents.timestep)
         if latents.context is not None:
             files[CONTEXT].append(latents.context)
-        for start in range(0, len(latents.timestep), CAPTURE_BATCH):
-            rows = range(start, min(start + CAPTURE_BATCH, len(latents.timestep)))
+        batch = min(LARGEST_BATCH, max(1, BATCH_PIXELS // latents.sample[0, 0].numel()))
+        for start in range(0, len(latents.timestep), batch):
+            rows = range(start, min(start + batch, len(latents.timestep)))
             run_observed(teacher.denoiser, latents, rows, _writer(layout, files))
         return FrozenDict({name: file.close() for name, file in files.items()})
 
