@@ -212,7 +212,7 @@ class SearchLoop:
             costs = library.costs
             self._trials = self._trials or TrialPhase(costs, self._open, self._flights, self._make_strategy)
             self._stirred = True
-        elif library.lacks_work and self._is_over_time(search):
+        elif search.status is SearchStatus.PREPARING and library.lacks_work and self._is_over_time(search):
             message = "The wall time was over before the block library was complete. Submit it again with more."
             return self._end(SearchStatus.FAILED, Failure(code="wall_time_over", message=message, transient=False))
         return search.status

@@ -15,13 +15,13 @@ from typing import Any
 import psutil
 
 from api.composition import SystemClock, _make_strategy
-from api.teachers import describe_teacher
 from nas.domain.job import EvaluateArchitecture, Job, Outcome
 from nas.domain.search import Search
 from nas.engine.events import EngineEvent
 from nas.engine.loop import Pace, SearchLoop
 from storage.artifacts import DirectoryWorkspace
 from storage.unit_of_work import Database, open_database
+from tests.e2e.tiny import STAGES
 from tests.e2e.witness import MOMENTS, Witness, steps_of
 from workers.ray_backend import RayBackend
 
@@ -87,7 +87,7 @@ def main(folder: Path, searches: list[str], victim: str, moment: str, deaths: li
         doom = Doom(backend, folder, search, victim, moment)
         SearchLoop(
             search_id,
-            describe_teacher(search.spec).stages,
+            STAGES,
             open_unit_of_work=database.unit_of_work,
             backend=doom,
             clock=SystemClock(),

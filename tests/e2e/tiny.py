@@ -28,6 +28,7 @@ CONFIG = {
     "attention_head_dim": 2,
     "norm_num_groups": 4,
 }
+STAGES = ("E1", "E2", "Mid", "D2", "D1")
 SPACE = {"E1": ("teacher", "RA", "R"), "E2": ("teacher", "R"), "D1": ("teacher", "RA", "R")}
 
 
