@@ -172,15 +172,16 @@ def _experiment(cardinalities: tuple[int, ...], outcomes: Outcomes, task: Task) 
 
 
 def _optimization(objective: Objective, names: dict[str, str], task: Task) -> OptimizationConfig:
+    # Ax refuses bounds on an objective; the acquisition function finds them in its task.
     limits = [
         OutcomeConstraint(
             f"{names[metric]} <= {math.log(bound):.17f}", metric_name_to_signature={names[metric]: names[metric]}
         )
         for metric, bound in task.bounds
+        if metric not in task.objectives
     ]
-    if len(task.objectives) == 1:
-        return OptimizationConfig(objective, limits)
-    return MultiObjectiveOptimizationConfig(objective, limits)
+    kind = OptimizationConfig if len(task.objectives) == 1 else MultiObjectiveOptimizationConfig
+    return kind(objective, limits)
 
 
 def _data(outcomes: Outcomes, task: Task) -> Iterator[DataRow]:

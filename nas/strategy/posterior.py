@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 from botorch.utils.sampling import draw_sobol_normal_samples
+from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
 from nas.strategy.response import LogResponseGP, TableCostModel
@@ -119,7 +120,7 @@ class EstimatedResponse:
         amplitude = covariance.diagonal().mean()
         known = len(data)
         noise = model.likelihood.noise.squeeze()
-        root = torch.linalg.cholesky(
+        root = psd_safe_cholesky(
             covariance[:known, :known] + (noise + _JITTER * amplitude) * identity[:known, :known]
         )
         gain = torch.cholesky_solve(covariance[:known], root).mT
@@ -129,7 +130,7 @@ class EstimatedResponse:
             spread = covariance - gain @ covariance[:known] + 10 * _JITTER * amplitude * identity
             normal = draw_sobol_normal_samples(len(mean), draws, dtype=mean.dtype, seed=seed)
             values = mean + normal @ _root(spread).mT
-        self._factor = torch.linalg.cholesky(covariance + 10 * _JITTER * amplitude * identity)
+        self._factor = psd_safe_cholesky(covariance + 10 * _JITTER * amplitude * identity)
         self._weights = torch.cholesky_solve((values - prior).mT, self._factor)
         everywhere = torch.full((len(values), len(positive) + len(pending)), -torch.inf, dtype=mean.dtype)
         everywhere[:, torch.cat([positive, torch.ones(len(pending), dtype=torch.bool)])] = values

@@ -225,20 +225,30 @@ def _fit_by_map(model: LogResponseGP, *_: Any, **__: Any) -> None:
     """Maximum a posteriori with a bounded number of L-BFGS steps: close enough, in constant time.
 
     The objective is written out: with some dozens of points GPyTorch spends most of its time on laziness.
+    A fit that breaks down leaves the hyperparameters where the priors put them, which is still a model.
     """
     parameters = dict(model.named_parameters())
+    before = {name: value.detach().clone() for name, value in parameters.items()}
 
     def closure() -> tuple[Tensor, Sequence[Tensor | None]]:
         loss = model.negative_log_posterior()
         return loss, torch.autograd.grad(loss, list(parameters.values()))
 
-    fit_gpytorch_mll_scipy(
-        ExactMarginalLogLikelihood(model.likelihood, model),
-        parameters=parameters,
-        bounds={},
-        closure=closure,
-        options={"maxiter": _FIT_ITERATIONS},
-    )
+    try:
+        fit_gpytorch_mll_scipy(
+            ExactMarginalLogLikelihood(model.likelihood, model),
+            parameters=parameters,
+            bounds={},
+            closure=closure,
+            options={"maxiter": _FIT_ITERATIONS},
+        )
+        broken = not all(value.isfinite().all() for value in parameters.values())
+    except (RuntimeError, ValueError):  # not positive definite; a prior asked about a value that is not a number
+        broken = True
+    if broken:
+        with torch.no_grad():
+            for name, value in parameters.items():
+                value.copy_(before[name])
     model.eval()
 
 

@@ -59,8 +59,13 @@ class Landscape:
         # The same architecture always gives the same measurement, as on a fixed hold-out set.
         error = np.random.default_rng(position).normal() * self.noise
         loss = float(self.losses[position] * np.exp(error))
-        fidelity = {"noise_mse": Measurement(mean=loss, sem=loss * self.noise, samples=64)}
-        return Evaluation(metrics=FrozenDict({**self.costs.of(architecture), **fidelity}))
+        # Launch overheads and idle units: neither proportional to MACs nor a sum over stages.
+        milliseconds = float(3.0 + self.gmacs[position] ** 0.9 / 10 * (1.0 + 0.05 * np.sin(position)))
+        measured = {
+            "noise_mse": Measurement(mean=loss, sem=loss * self.noise, samples=64),
+            "latency_ms": Measurement(mean=milliseconds, sem=0.02 * milliseconds, samples=15, unit="ms"),
+        }
+        return Evaluation(metrics=FrozenDict({**self.costs.of(architecture), **measured}))
 
     def cheapest(self, bound: float) -> float:
         """Cost of the cheapest architecture whose true loss is within the bound."""

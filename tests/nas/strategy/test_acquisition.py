@@ -110,6 +110,21 @@ def test_the_model_predicts_what_it_has_not_seen() -> None:
     assert np.corrcoef(predicted.numpy(), loss(GRID[1:]).log().numpy())[0, 1] > 0.95
 
 
+@pytest.mark.parametrize(
+    "values", [torch.full((8,), 0.5), torch.logspace(-12, 3, 8), torch.tensor([1e-30, *[1e6] * 7])]
+)
+@pytest.mark.parametrize("tables", [TABLES, torch.zeros_like(TABLES), TABLES * 1e9])
+def test_odd_data_still_give_finite_beliefs(values: torch.Tensor, tables: torch.Tensor) -> None:
+    from ax.generators.torch.botorch_modular.utils import fit_botorch_model
+
+    gp = LogResponseGP(MEASURED, values.double().log()[:, None], tables, 0.01)
+    fit_botorch_model(gp, mll_class=None, mll_options={})
+    with torch.no_grad():
+        belief = EstimatedResponse(gp, MEASURED, values.double(), GRID[[3, 24]], 16, 0).believe(GRID)
+    assert torch.isfinite(belief.mean).all()
+    assert (belief.deviation > 0).all()
+
+
 def test_draws_scatter_around_pending_values_and_stick_to_measured_ones() -> None:
     gp = model(MEASURED)
     with torch.no_grad():

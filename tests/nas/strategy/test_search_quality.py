@@ -63,6 +63,29 @@ def test_a_measured_objective_under_an_exact_bound_is_improved() -> None:
     assert best <= within[len(within) // 100]
 
 
+def test_bounds_on_two_measured_metrics_are_met_together() -> None:
+    land = landscape(8, MEDIUM)
+    everything = [land.space.decode(indices) for indices in land.space.indices()][::23]
+    latency = float(np.quantile([land.evaluate(one).metrics["latency_ms"].mean for one in everything], 0.6))
+    bounds = (
+        OutcomeConstraint(metric="noise_mse", at_most=float(np.quantile(land.losses, 0.3))),
+        OutcomeConstraint(metric="latency_ms", at_most=latency),
+    )
+    problem = Problem(objectives=("params",), constraints=bounds)
+    trials = search("auto", land, problem, 0, trials=32)
+    feasible = [one for one in everything if problem.is_feasible(land.evaluate(one).metrics)]
+    least = min(land.costs.of(one)["params"].mean for one in feasible)
+    met = [trial for trial in trials if trial.evaluation and problem.is_feasible(trial.evaluation.metrics)]
+    assert len(met) >= 4
+    assert min(land.costs.of(trial.architecture)["params"].mean for trial in met) <= 1.05 * least
+
+
+def test_two_measured_objectives_have_a_front_too() -> None:
+    land = landscape(9, MEDIUM)
+    trials = search("auto", land, Problem(objectives=("latency_ms", "noise_mse")), 0, trials=32)
+    assert land.relative_hypervolume(trials) > 0.85
+
+
 def test_nothing_compiles_an_extension(monkeypatch: pytest.MonkeyPatch) -> None:
     """BoTorch 0.18.1 builds C++ when its own hypervolume acquisition is made; a killed build locks for ever."""
 
