@@ -24,8 +24,9 @@ from nas.reference.training_data import TrainingPictures
 BANDS = 10
 BASIS_CROP = 96
 NOISE_CROP = 64
-NOISE_CROPS = 512
-LINEAR_FIT_CROPS = 6000
+NOISE_CROPS = 256
+LINEAR_FIT_CROPS = 3000
+DEAD_LEAVES = 48
 NETWORK_BATCH = 64
 
 
@@ -48,7 +49,6 @@ class NoiseBand:
         teacher: Of the U-Net, told "photograph".
         unconditional: Of the U-Net, told "null".
         linear: Of the Wiener filter fitted to training latents.
-        linear_oracle: Of the Wiener filter fitted to the measured latents themselves.
     """
 
     first: int
@@ -56,7 +56,6 @@ class NoiseBand:
     teacher: float
     unconditional: float
     linear: float
-    linear_oracle: float
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def evaluate_teacher(folder: Path, reconstruction: Path, noise: Path) -> Teacher
     """
     started = time.monotonic()
     teacher = load_teacher(folder)
-    training = TrainingPictures(TeacherTraining(output=folder))
+    training = TrainingPictures(TeacherTraining(output=folder, dead_leaves=DEAD_LEAVES))
     basis = fit_training_basis(training, patch_edge(teacher), teacher.unet.config.in_channels, BASIS_CROP)
     pictures = folder_pictures(reconstruction)
     reconstructions = [reconstruct(teacher, basis, picture) for picture in pictures]
@@ -153,10 +152,10 @@ def psnr_db(restored: Tensor, pixels: Tensor) -> float:
 
 
 def noise_bands(teacher: ReferenceTeacher, latents: Tensor, training_latents: Tensor) -> list[NoiseBand]:
-    """Measure the noise error on the same noisy latents for the U-Net and for both linear denoisers."""
+    """Measure the noise error on the same noisy latents for the U-Net and for the linear denoiser."""
     signal = teacher.scheduler.alphas_cumprod
     width = len(signal) // BANDS
-    linear, oracle = fit_gaussian_denoiser(training_latents), fit_gaussian_denoiser(latents)
+    linear = fit_gaussian_denoiser(training_latents)
     generator = torch.Generator().manual_seed(0)
     bands = []
     for first in range(0, width * BANDS, width):
@@ -168,7 +167,6 @@ def noise_bands(teacher: ReferenceTeacher, latents: Tensor, training_latents: Te
             predict_noise(teacher, noisy, timesteps, "photograph"),
             predict_noise(teacher, noisy, timesteps, "null"),
             linear.predict_noise(noisy, level),
-            oracle.predict_noise(noisy, level),
         )
         errors = [float((guess - noise).square().mean()) for guess in guesses]
         bands.append(NoiseBand(first, first + width - 1, *errors))

@@ -39,11 +39,13 @@ class ReferenceTeacher:
 def save_autoencoder(autoencoder: PatchAutoencoderKL, folder: Path) -> None:
     """Write `vae/`, weights rounded to float16."""
     copy.deepcopy(autoencoder).half().save_pretrained(folder / "vae")
+    _forget_origin(folder / "vae" / "config.json")
 
 
 def save_unet(unet: UNet2DConditionModel, folder: Path) -> None:
     """Write `unet/`, weights rounded to float16."""
     copy.deepcopy(unet).half().to(memory_format=torch.contiguous_format).save_pretrained(folder / "unet")
+    _forget_origin(folder / "unet" / "config.json")
 
 
 def save_rest(scheduler: DDIMScheduler, conditions: dict[str, Tensor], folder: Path) -> None:
@@ -94,6 +96,13 @@ def load_teacher(folder: Path) -> ReferenceTeacher:
         DDIMScheduler.from_pretrained(_existing(folder / "scheduler")),
         load_file(_existing(folder / CONDITIONING_FILE)),
     )
+
+
+def _forget_origin(file: Path) -> None:
+    """Drop the path that diffusers notes in the configuration of a network it once loaded."""
+    configuration = json.loads(file.read_text())
+    configuration.pop("_name_or_path", None)
+    file.write_text(json.dumps(configuration, indent=2) + "\n")
 
 
 def _existing(path: Path) -> Path:

@@ -28,6 +28,8 @@ class PhasePlan:
         crop: Edge of a crop in pixels.
         learning_rate: After the warm-up.
         final_learning_rate: At the end of the cosine.
+        decay_share: Last part of the steps over which a cosine leads from one rate to the other. Before it the rate
+            is constant and a step does not depend on how many will follow, so a training can still be prolonged.
         warmup: Steps of linear warm-up.
     """
 
@@ -36,6 +38,7 @@ class PhasePlan:
     crop: int
     learning_rate: float
     final_learning_rate: float
+    decay_share: float = 1.0
     warmup: int = 100
 
 
@@ -75,8 +78,8 @@ def default_plans() -> dict[Phase, PhasePlan]:
     """Return the plans that made the shipped weights."""
     return {
         Phase.AUTOENCODER: PhasePlan(1600, 10, 64, 1.5e-3, 1e-6),
-        Phase.DENOISER: PhasePlan(3600, 16, 64, 1e-3, 1e-4),
-        Phase.DENOISER_LARGE: PhasePlan(300, 4, 128, 2e-4, 1e-6),
+        Phase.DENOISER: PhasePlan(1750, 16, 64, 1e-3, 5e-5, decay_share=0.3),
+        Phase.DENOISER_LARGE: PhasePlan(450, 4, 128, 4e-4, 1e-6, warmup=30),
     }
 
 

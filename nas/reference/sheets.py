@@ -86,8 +86,7 @@ def write_band_chart(bands: Sequence[NoiseBand], file: Path) -> None:
     figure = Figure(figsize=(6.4, 3.6), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     middle = [0.5 * (band.first + band.last) for band in bands]
-    axes.plot(middle, [band.linear for band in bands], "s--", color="#888888", label="Wiener, training latents")
-    axes.plot(middle, [band.linear_oracle for band in bands], "^:", color="#555555", label="Wiener, measured latents")
+    axes.plot(middle, [band.linear for band in bands], "s--", color="#777777", label="best linear denoiser")
     axes.plot(middle, [band.teacher for band in bands], "o-", color="#c2410c", label="reference teacher")
     axes.set(xlabel="timestep", ylabel="mean squared error of the noise", yscale="log")
     axes.grid(alpha=0.3, which="both")

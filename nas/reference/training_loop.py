@@ -52,7 +52,8 @@ def run_phase(
         task: Network and loss.
         phase: Named in the news.
         plan: Steps and rates.
-        file: Checkpoint; read if it exists, so delete it for a fresh start.
+        file: Checkpoint; read if it exists, so delete it for a fresh start. A number of steps once fitted to a budget
+            stays; otherwise the plan's counts, also when it has changed since.
         on_progress: Called about once a second and after the last step.
         checkpoint_s: Seconds between checkpoints.
         budget_s: Replace the plan's number of steps by what fits into this time, from a few timed steps.
@@ -64,6 +65,8 @@ def run_phase(
     state = TrainingState(network, average, optimiser, 0, plan.steps, 0.0)
     if file.is_file():
         load_checkpoint(state, file)
+        if budget_s is None:
+            state.steps = plan.steps
     elif budget_s is not None:
         state.steps = max(1, int(budget_s / _time_step(task)))
     started = time.monotonic() - state.elapsed_s
@@ -86,8 +89,10 @@ def run_phase(
 
 
 def rate_at(step: int, steps: int, plan: PhasePlan) -> float:
-    """Return the learning rate of a step: linear warm-up times cosine."""
-    cosine = 0.5 * (1.0 + math.cos(math.pi * step / steps))
+    """Return the learning rate of a step: linear warm-up, constant, cosine."""
+    constant = steps * (1.0 - plan.decay_share)
+    decayed = max(0.0, step - constant) / max(1.0, steps - constant)
+    cosine = 0.5 * (1.0 + math.cos(math.pi * decayed))
     rate = plan.final_learning_rate + (plan.learning_rate - plan.final_learning_rate) * cosine
     return rate * min(1.0, (step + 1) / max(1, plan.warmup))
 
