@@ -73,12 +73,20 @@ class RayBackend:
         self._workspace = workspace
         self._execute = execute
         self._is_private = not address
-        packages = dict.fromkeys(("nas", "workers", _package(type(workspace)), _package(execute)))
-        self._ray = ray_cluster.join(address, tuple(packages)) if address else ray_cluster.start_local(cpus)
-        self._actor_class = self._ray.remote(max_restarts=0, max_task_retries=0)(RayWorker)
+        self._address = address or ""
+        self._cpus = cpus
+        self._connect()
         self._waiting: dict[str, Job] = {}
         self._seats: list[Seat] = []
         self._refused: list[Outcome] = []
+
+    def _connect(self) -> None:
+        if self._is_private:
+            self._ray = ray_cluster.start_local(self._cpus)
+        else:
+            packages = ("nas", "workers", _package(type(self._workspace)), _package(self._execute))
+            self._ray = ray_cluster.join(self._address, tuple(dict.fromkeys(packages)))
+        self._actor_class = self._ray.remote(max_restarts=0, max_task_retries=0)(RayWorker)
 
     def submit(self, job: Job) -> None:
         """Start a job, or queue it until its resources are free. A key in flight is a no-op."""
@@ -146,9 +154,20 @@ class RayBackend:
     def _lose(self, seat: Seat, failure: Failure) -> list[Outcome]:
         """Give up a dead seat; its job failed, or the first one that waited for it."""
         self._dismiss(seat)
+        if self._is_private and not self._ray.cluster_resources().get("CPU"):
+            return [Outcome(key=key, failure=failure) for key in (seat.key, *self._restart()) if key]
         key = seat.key or next((k for k, job in self._waiting.items() if job.resources == seat.resources), "")
         self._waiting.pop(key, None)
         return [Outcome(key=key, failure=failure)] if key else []
+
+    def _restart(self) -> list[str]:
+        """Start the private Ray anew after its end; returns the keys of the jobs that ran on it."""
+        log.warning("Ray on this machine died and is started anew.")
+        running = [seat.key for seat in self._seats]
+        self._seats.clear()
+        self._ray.shutdown()
+        self._connect()
+        return running
 
     def _expire(self, seat: Seat) -> Outcome:
         assert seat.job is not None

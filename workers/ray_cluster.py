@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import secrets
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from nas.errors import TransientError
 
@@ -16,7 +19,12 @@ log = logging.getLogger(__name__)
 OBJECT_STORE_BYTES = 200 * 2**20
 """Enough for what crosses it (job and outcome documents); weights and features go by file."""
 
+START_ATTEMPTS = 3
+"""Ray gives its own processes 30 seconds, fixed; on a machine with other work that may be too short."""
+
 LOOPBACK = "127.0.0.1"
+STAY_ON_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""At 0, Ray stays on the loopback interface; else it swaps the address we give for a reachable one."""
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -37,19 +45,29 @@ def start_local(cpus: int | None = None) -> Any:
     """
     _prepare_environment()
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault(STAY_ON_LOOPBACK, "0")
     import ray
 
-    try:
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address=LOOPBACK,
-            **_common(),
-        )
-    except Exception as error:
-        raise _not_reached("Ray could not be started on this machine.", error) from error
+    for attempt in range(1, START_ATTEMPTS + 1):
+        bystanders = set(psutil.Process().children(recursive=True))
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address=LOOPBACK,
+                **_common(),
+            )
+        except Exception as error:
+            ray.shutdown()
+            _clear_away(bystanders)
+            if attempt == START_ATTEMPTS:
+                raise _not_reached("Ray could not be started on this machine.", error) from error
+            log.warning("Ray did not come up and is started again: %s", error)
+        else:
+            break
+    _keep_stdout_clean()
     return ray
 
 
@@ -70,7 +88,15 @@ def join(address: str, packages: tuple[str, ...]) -> Any:
         ray.init(address=address, runtime_env={"py_modules": [_folder(name) for name in packages]}, **_common())
     except Exception as error:
         raise _not_reached(f"The Ray cluster at {address} cannot be joined.", error) from error
+    _keep_stdout_clean()
     return ray
+
+
+def _clear_away(bystanders: set[psutil.Process]) -> None:
+    """Kill what a failed start left behind: Ray itself does so only when this process ends."""
+    for process in set(psutil.Process().children(recursive=True)) - bystanders:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _prepare_environment() -> None:
@@ -85,6 +111,22 @@ def _common() -> dict[str, Any]:
         "logging_level": logging.ERROR,
         "configure_logging": False,
     }
+
+
+def _keep_stdout_clean() -> None:
+    """Send to the log what Ray prints about its cluster: standard output is for our documents.
+
+    Ray has no switch for this; should its inside change, the messages are printed again.
+    """
+    with contextlib.suppress(ImportError):
+        from ray._private import worker
+
+        worker.print_to_stdstream = _note
+
+
+def _note(message: dict[str, Any], ignore_prefix: bool) -> None:
+    del ignore_prefix
+    log.info("Ray: %s", "\n".join(message.get("lines", ())))
 
 
 def _folder(package: str) -> str:
