@@ -68,7 +68,7 @@ def main() -> None:
     ]
     summary = [_summary(name, [run for run in runs if run["strategy"] == name]) for name in _names(runs)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    options = {key: str(value) for key, value in vars(arguments).items()}
+    options = {key: value.name if isinstance(value, Path) else value for key, value in vars(arguments).items()}
     name = "search_smoke_macro" if arguments.macro else "search_smoke"
     write_results(name, {"options": options, "peak_memory_mb": memory, "runs": runs}, {"Summary": summary})
     print("\n".join(markdown_table(summary)))
