@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -189,15 +188,17 @@ def one_block_per_family(teacher: LoadedTeacher) -> Iterator[tuple[str, Stage, s
 
 
 def memory_of(arm: str, folder: Path, source: str) -> dict[str, float]:
-    """Resident memory in MiB before and at the peak of some steps of one arm."""
+    """Resident memory in MiB before and at the peak of some steps of one arm, at the two outermost stages."""
     teacher, features = load(TeacherRef(source=source)), Features(folder)
     predict(teacher.denoiser, features, range(1), None)  # what any use of the teacher costs belongs to neither arm
-    before = _peak_mib()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading, and of the parent process
+    before = _status_mib("VmRSS")
     for wanted in ("E1", "D1"):
         training = _both_arms(teacher, features, stage_named(teacher.denoiser, wanted))[arm]
         for _ in range(3):
             training.step()
-    return {"before": before, "peak": _peak_mib()}
+    peak = _status_mib("VmHWM")
+    return {"before": before, "peak": peak, "added": peak - before}
 
 
 def _both_arms(teacher: LoadedTeacher, features: Features, stage: Stage) -> dict[str, BlockTraining]:
@@ -234,8 +235,10 @@ def _cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _status_mib(field: str) -> float:
+    """A figure of `/proc/self/status`. Not `ru_maxrss`, which a process inherits from the one that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
 
 
 def _arguments() -> argparse.Namespace:
