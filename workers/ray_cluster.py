@@ -7,7 +7,6 @@ import importlib
 import logging
 import os
 import secrets
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -130,10 +129,7 @@ def _note(message: dict[str, Any], ignore_prefix: bool) -> None:
 
 
 def _folder(package: str) -> str:
-    where = importlib.import_module(package).__file__
-    if where is None:
-        raise ImportError(f"package {package} has no folder of its own")
-    return str(Path(where).parent)
+    return str(next(iter(importlib.import_module(package).__path__)))
 
 
 def _not_reached(message: str, error: Exception) -> TransientError:
