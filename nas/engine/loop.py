@@ -218,9 +218,12 @@ class SearchLoop:
         return search.status
 
     def _try(self, search: Search, phase: TrialPhase) -> SearchStatus:
+        is_over_time = self._is_over_time(search)
+        if len(self._flights) >= search.spec.parallelism and not is_over_time:
+            return search.status
         with self._open() as ledger:
             trials = list(ledger.uow.trials.of_search(self._id))
-        if len(trials) >= search.spec.budget.trials or phase.exhausted or self._is_over_time(search):
+        if len(trials) >= search.spec.budget.trials or phase.exhausted or is_over_time:
             return self._step(SearchStatus.DRAINING)
         phase.propose(search, trials)
         phase.dispatch(search)
