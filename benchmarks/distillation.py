@@ -14,6 +14,12 @@ Written down before measuring:
 3. Every family with parameters at least halves its held-out loss in 150 steps.
 4. Initialised from the teacher a block starts below 1 (better than predicting the mean) and keeps a lead to the
    end: half the loss of the same block drawn at random, or less.
+
+What came out, on the reference teacher with batches of 16: (1) 4.8 times in the steps and 4.7 for the library, more
+than predicted, because inner stages are far cheaper than a ninth of the network; a capture has paid after 27 steps.
+(2) holds: 92 against 95 MiB. (3) holds. (4) holds fivefold and more where most of the units survive (cheaper
+attention, depthwise, narrow), and **not** where a stage shrinks to a single unit without skips: there the teacher's
+weights start above 1 and buy nothing.
 """
 
 from __future__ import annotations
