@@ -1,4 +1,4 @@
-"""The whole training: closed-form start, autoencoder, denoiser on small crops, denoiser on larger crops."""
+"""The whole training: closed-form start, autoencoder, denoiser on small, on larger, on small crops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from nas.reference.train_vae import AutoencoderTask, set_scaling_factor
 from nas.reference.training_data import TrainingPictures
 from nas.reference.training_loop import OnProgress, Task, run_phase
 
-MINUTES_SHARES = {Phase.AUTOENCODER: 0.25, Phase.DENOISER: 0.6, Phase.DENOISER_LARGE: 0.15}
+MINUTES_SHARES = {
+    Phase.AUTOENCODER: 0.25,
+    Phase.DENOISER: 0.5,
+    Phase.DENOISER_LARGE: 0.1,
+    Phase.DENOISER_BALANCED: 0.15,
+}
 SCALING_CROPS = 256
 
 
@@ -41,6 +46,7 @@ def train_teacher(settings: TeacherTraining, on_progress: OnProgress) -> Path:
     training.train_autoencoder()
     training.train_denoiser(Phase.DENOISER)
     training.train_denoiser(Phase.DENOISER_LARGE)
+    training.train_denoiser(Phase.DENOISER_BALANCED)
     return settings.output
 
 

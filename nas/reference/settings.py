@@ -11,11 +11,12 @@ CONDITIONS = ("null", "photograph", "dead-leaves")
 
 
 class Phase(Enum):
-    """The three trainings, in their order."""
+    """The four trainings, in their order."""
 
     AUTOENCODER = "autoencoder"
     DENOISER = "denoiser"
     DENOISER_LARGE = "denoiser-large"
+    DENOISER_BALANCED = "denoiser-balanced"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def default_plans() -> dict[Phase, PhasePlan]:
         Phase.AUTOENCODER: PhasePlan(1600, 10, 64, 1.5e-3, 1e-6),
         Phase.DENOISER: PhasePlan(1750, 16, 64, 1e-3, 5e-5, decay_share=0.3),
         Phase.DENOISER_LARGE: PhasePlan(450, 4, 128, 4e-4, 1e-6, warmup=30),
+        Phase.DENOISER_BALANCED: PhasePlan(400, 16, 64, 4e-4, 1e-6, warmup=30),
     }
 
 

@@ -101,6 +101,6 @@ def write_sheets(folder: Path, report: TeacherReport, output: Path) -> None:
     pictures = TrainingPictures(TeacherTraining(output=folder, dead_leaves=0))
     basis = fit_training_basis(pictures, patch_edge(teacher), teacher.unet.config.in_channels, BASIS_CROP)
     write_sample_sheet(teacher, output / "reference-samples-64.png", 64, columns=10)
-    write_sample_sheet(teacher, output / "reference-samples-128.png", 128, columns=5)
+    write_sample_sheet(teacher, output / "reference-samples-128.png", 128, columns=4)
     write_reconstruction_sheet(teacher, basis, held_out_photograph(), output / "reference-reconstruction.jpg")
     write_band_chart(report.noise_bands, output / "reference-noise-bands.png")

@@ -16,6 +16,7 @@ from nas.reference.training_data import TrainingPictures
 
 CONDITION_DROPOUT = 0.15
 SIGNAL_TO_NOISE_CAP = 5.0
+BALANCE_SCALE, BALANCE_FLOOR = 0.3, 0.01
 ENCODING_BATCH = 64
 
 
@@ -31,7 +32,9 @@ class DenoiserTask:
     """Noise prediction with dropped conditions (Ho & Salimans 2021) on a pool of latents drawn anew now and then.
 
     The squared error of a timestep is weighted by `min(1, sqrt(5 / SNR))`: the square root of min-SNR weighting (Hang
-    et al., ICCV 2023), because the error at small noise counts too in what is measured later.
+    et al., ICCV 2023), because the error at small noise counts too in what is measured later. The balanced phase
+    weights by `1 / (alpha + 0.01)` instead, about the inverse of the error that is left, so that large noise counts
+    as much as small.
 
     Args:
         pictures: Training crops.
@@ -86,8 +89,13 @@ class DenoiserTask:
         noisy = signal.sqrt() * latents[chosen.to(latents.device)] + (1.0 - signal).sqrt() * noise
         with self._compute.autocast() if self._compute.device.type == "cuda" else nullcontext():
             predicted = self.network(noisy.contiguous(memory_format=torch.channels_last), timesteps, condition).sample
-        weight = (SIGNAL_TO_NOISE_CAP * (1.0 - signal) / signal).sqrt().clamp_max(1.0)
-        return torch.as_tensor((weight * (predicted.float() - noise).square()).mean())
+        return torch.as_tensor((self._weight(signal) * (predicted.float() - noise).square()).mean())
+
+    def _weight(self, signal: Tensor) -> Tensor:
+        """Return the weight of a squared error, given the cumulative product of alphas."""
+        if self._phase is Phase.DENOISER_BALANCED:
+            return BALANCE_SCALE / (signal + BALANCE_FLOOR)
+        return (SIGNAL_TO_NOISE_CAP * (1.0 - signal) / signal).sqrt().clamp_max(1.0)
 
     def _latents(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the pool that belongs to a step, encoding it at its first use."""

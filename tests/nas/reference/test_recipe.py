@@ -90,7 +90,7 @@ def test_minutes_replace_the_planned_steps_and_a_fresh_training_ignores_old_chec
     for _ in range(2):
         news: list[TrainingProgress] = []
         train_teacher(tiny_training(images, tmp_path, minutes=1e-6), news.append)
-        assert [(entry.step, entry.steps) for entry in news] == [(1, 1)] * 3
+        assert [(entry.step, entry.steps) for entry in news] == [(1, 1)] * len(Phase)
 
 
 def test_a_training_can_be_prolonged(images: Path, tmp_path: Path) -> None:
