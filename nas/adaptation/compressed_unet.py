@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
@@ -43,14 +44,17 @@ class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[m
     ) -> None:
         super().__init__()
         del sample_size, in_channels, cross_attention_dim  # kept in the configuration for pipelines
-        staged = UNet2DConditionFamily().stage(UNet2DConditionModel.from_config(dict(teacher)))
-        stages = {stage.name: stage for stage in staged.stages}
-        blocks = {
-            name: build_block(stages[name], staged.block(name), variant)
-            for name, variant in architecture.items()
-            if variant != "teacher"
-        }
-        self.denoiser: StagedDenoiser = staged.with_blocks(blocks)
+        # Every weight is loaded afterwards. On the meta device nothing is initialised in vain, and no block
+        # family derives its start from a teacher that is not there.
+        with torch.device("meta"):
+            staged = UNet2DConditionFamily().stage(UNet2DConditionModel.from_config(dict(teacher)))
+            stages = {stage.name: stage for stage in staged.stages}
+            blocks = {
+                name: build_block(stages[name], staged.block(name), variant)
+                for name, variant in architecture.items()
+                if variant != "teacher"
+            }
+        self.denoiser: StagedDenoiser = staged.with_blocks(blocks).to_empty(device="cpu")
 
     @classmethod
     def of(

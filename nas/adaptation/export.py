@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel
 from nas.space.teachers.load import LoadedTeacher
 
@@ -52,12 +50,6 @@ def load_exported(folder: Path) -> CompressedUNet2DConditionModel:
     )
     model.eval()
     return model
-
-
-def relative_difference(expected: torch.Tensor, actual: torch.Tensor) -> float:
-    """Largest absolute difference over the largest absolute value expected."""
-    scale = expected.abs().max().clamp_min(1e-12)
-    return float((expected - actual).abs().max() / scale)
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:
