@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,10 @@ strategy: {initial_trials: 6}
 """
 
 
+def environment(cwd: Path) -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+
 def blocksmith(*arguments: str, cwd: Path, expect: int = 0) -> str:
     finished = subprocess.run(
         [sys.executable, "-m", "api.cli", *arguments],
@@ -47,7 +53,7 @@ def blocksmith(*arguments: str, cwd: Path, expect: int = 0) -> str:
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        env=environment(cwd),
         timeout=240,
     )
     assert finished.returncode == expect, finished.stdout + finished.stderr
@@ -126,3 +132,30 @@ def test_a_second_search_reuses_the_library(finished: Path) -> None:
     assert document["status"] == "completed"
     assert document["ran_s"] < 60
     assert len(json.loads(blocksmith("searches", "--json", cwd=finished))) == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_pauses_and_resume_spends_the_rest_of_the_budget(finished: Path) -> None:
+    spec = SPEC.replace("TEACHER", "./teacher").replace("trials: 12", "trials: 40").replace("seed: 0", "seed: 5")
+    (finished / "long.yaml").write_text(spec.replace("name: tiny", "name: long"))
+    command = [sys.executable, "-m", "api.cli", "run", "long.yaml", "--json"]
+    driver = subprocess.Popen(command, cwd=finished, env=environment(finished), stdout=subprocess.PIPE, text=True)
+    _wait_for_trials(finished, 3)
+    driver.send_signal(signal.SIGINT)
+    paused = json.loads(driver.communicate(timeout=120)[0])
+    assert driver.returncode == 0
+    assert paused["status"] == "paused"
+    assert 3 <= paused["trials"] < 40
+    resumed = json.loads(blocksmith("resume", paused["search"], "--json", cwd=finished))
+    assert resumed["status"] == "completed"
+    assert resumed["trials"] == 40
+
+
+def _wait_for_trials(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        searches = json.loads(blocksmith("searches", "--json", cwd=folder))
+        if searches[0]["name"] == "long" and searches[0]["trials"] >= count:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the search did not get going")
