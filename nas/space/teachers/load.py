@@ -166,6 +166,8 @@ def _network(network_type: Any, folder: Path, random_weights: bool) -> nn.Module
         return _built(network_type, config, "cpu")
     for file in weight_files(folder):
         _require_sound(file)
+    verbosity = diffusers.utils.logging.get_verbosity()
+    diffusers.utils.logging.set_verbosity_error()  # what is missing is reported below, in one sentence
     try:
         network, report = network_type.from_pretrained(
             folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
@@ -174,6 +176,8 @@ def _network(network_type: Any, folder: Path, random_weights: bool) -> nn.Module
         raise CorruptArtifact(
             f"The weights in {folder} do not fit: {_one_line(error)}.", "Fetch them again."
         ) from None
+    finally:
+        diffusers.utils.logging.set_verbosity(verbosity)
     wrong = [*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])]
     if wrong:
         raise CorruptArtifact(
