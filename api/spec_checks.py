@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from api.faults import pointer
 from nas.domain.cost import ExactCosts
 from nas.domain.metric import EXACT_METRICS, FIDELITY_METRICS, METRIC_BY_NAME, TABLE_LATENCY
@@ -144,16 +142,11 @@ def _space_faults(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fault]:
 
 
 def _attainability_faults(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fault]:
-    try:
-        space = space_of(spec, facts)
-    except (ValidationError, KeyError):
-        return  # already reported
+    space = known_part_of_space(spec, facts)
     if spec.budget.trials > space.size:
         yield Fault("/budget/trials", f"the space holds only {space.size} architectures", str(space.size))
-    if facts.costs is None or any(not set(c.variants) <= _offered(facts, c.stage) for c in space.stages):
-        return
     for position, bound in enumerate(spec.constraints):
-        if bound.metric in EXACT_METRICS and bound.metric != TABLE_LATENCY.name:
+        if facts.costs is not None and bound.metric in EXACT_METRICS and bound.metric != TABLE_LATENCY.name:
             least = facts.costs.tightest(space, bound.metric)
             if least > bound.at_most:
                 yield Fault(
@@ -163,8 +156,16 @@ def _attainability_faults(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fau
                 )
 
 
-def _offered(facts: TeacherFacts, stage: str) -> set[str]:
-    return next((set(choices.variants) for choices in facts.variants if choices.stage == stage), set())
+def known_part_of_space(spec: SearchSpec, facts: TeacherFacts) -> SearchSpace:
+    """The space a spec asks for without what does not exist: what is left can still be checked."""
+    if not spec.space:
+        return facts.space
+    known = [
+        StageChoices(stage=offer.stage, variants=variants)
+        for offer in facts.variants
+        if (variants := tuple(v for v in dict.fromkeys(spec.space.get(offer.stage, ())) if v in offer.variants))
+    ]
+    return SearchSpace(stages=tuple(known)) if known else facts.space
 
 
 def _unknown(where: str, kind: str, name: str, known: tuple[str, ...]) -> Fault:

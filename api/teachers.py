@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from api.spec_checks import TeacherFacts
+from api.spec_checks import TeacherFacts, known_part_of_space
 from nas.domain.cost import ExactCosts
 from nas.domain.metric import EXACT_METRICS, METRICS
 from nas.domain.search import SearchSpec
@@ -28,18 +28,11 @@ def describe_teacher(spec: SearchSpec) -> TeacherFacts:
     if not spec.teacher.random_weights:
         weight_files(teacher_folder(spec.teacher).unet)  # refuses pickles before anything is built
     facts = _structure(spec.teacher)
-    wanted = tuple(
-        StageChoices(stage=choices.stage, variants=spec.space.get(choices.stage, ()) or ("teacher",))
-        for choices in facts.variants
-    )
-    offered = {choices.stage: set(choices.variants) for choices in facts.variants}
-    bounded = any(bound.metric in EXACT_METRICS for bound in spec.constraints)
-    if not bounded or any(not set(choices.variants) <= offered[choices.stage] for choices in wanted):
-        return facts  # nothing to hold against costs, or faulty names that are reported anyway
-    space = facts.space if not spec.space else SearchSpace(stages=wanted)
+    if not any(bound.metric in EXACT_METRICS for bound in spec.constraints):
+        return facts  # nothing to hold against costs
+    space = known_part_of_space(spec, facts)
     size = spec.calibration.latent_size or facts.sample_size
-    if size % facts.latent_multiple:
-        return facts
+    size = max(size - size % facts.latent_multiple, facts.latent_multiple)  # a wrong size is reported elsewhere
     config = teacher_config(spec.teacher)
     priced: TeacherFacts = facts.evolve(costs=_costs(spec.teacher, space, size, digest_of(config)))
     return priced

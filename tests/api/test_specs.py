@@ -137,6 +137,13 @@ def test_all_faults_of_form_and_meaning_are_reported_at_once(tmp_path: Path) -> 
     }
 
 
+def test_a_bound_nobody_can_meet_is_found_beside_unknown_variants() -> None:
+    bounds = [*GOOD["constraints"], {"metric": "params", "at_most": 5}]
+    found = faults({"space": {"E1": ["techer", "R"], "E9": ["R"]}, "constraints": bounds, "budget": {"trials": 1}})
+    assert set(found) == {"/space/E1/0", "/space/E9", "/constraints/1/at_most"}
+    assert found["/constraints/1/at_most"][1] == "2210"
+
+
 def test_a_path_outside_the_allowed_roots_is_refused_even_through_a_link(tmp_path: Path) -> None:
     allowed = tmp_path / "allowed"
     allowed.mkdir()
