@@ -29,7 +29,7 @@ $(VENV)/.installed-development: $(VENV)/.installed
 setup: $(VENV)/.installed  ## create .venv with everything the product needs
 setup-development: $(VENV)/.installed-development  ## and what its tests need
 
-demo: setup  ## the main job: distil, search, front, export (about five minutes on two cores)
+demo: setup  ## the main job: distil, search, front, export (about three minutes on two cores)
 	$(BIN)/blocksmith run examples/reference-demo.yaml --data demo-output/data --output demo-output
 
 test: setup-development  ## the whole test suite

@@ -40,6 +40,7 @@ def main() -> None:
     }
     installation, search, trials = run_search(arguments.spec, changes, arguments.data)
     rows = [row for trial in trials if (row := _row(installation, search, trial)) is not None]
+    _add_weighted_sum(rows)
     document = {"search": search.id, "space": search.space.size, "rows": rows, **_correlations(rows)}
     table = [{"quantity": name, **values} for name, values in _spread(rows).items()]
     correlations = [{"pair": name, "Spearman": value} for name, value in _correlations(rows)["spearman"].items()]
@@ -54,7 +55,23 @@ def _row(installation: Any, search: Search, trial: Trial) -> dict[str, float] | 
     with installation.database.reader() as uow:
         entries = [uow.library.entry(distillation_job(search.spec, s, v).key) for s, v in changed.items()]
     metrics = {name: value.mean for name, value in trial.evaluation.metrics.items()}
-    return {"block_loss_sum": sum(entry.block_loss for entry in entries if entry), **metrics}
+    losses = {entry.stage: entry.block_loss for entry in entries if entry}
+    by_stage = {f"block_loss {c.stage}": losses.get(c.stage, 0.0) for c in search.space.stages}
+    return {"block_loss_sum": sum(losses.values()), **by_stage, **metrics}
+
+
+def _add_weighted_sum(rows: list[dict[str, float]], folds: int = 5) -> None:
+    """Add the block losses weighted per stage, by weights fitted to the other folds (non-negative least squares)."""
+    from scipy.optimize import nnls
+
+    stages = [name for name in rows[0] if name.startswith("block_loss ")]
+    losses = np.array([[row[name] for name in stages] for row in rows])
+    errors = np.array([row["noise_mse"] for row in rows])
+    for fold in range(folds):
+        held_out = np.arange(len(rows)) % folds == fold
+        weights, _ = nnls(losses[~held_out], errors[~held_out])
+        for position in np.flatnonzero(held_out):
+            rows[position]["block_loss_weighted"] = float(losses[position] @ weights)
 
 
 def _correlations(rows: list[dict[str, float]]) -> dict[str, Any]:
@@ -62,6 +79,7 @@ def _correlations(rows: list[dict[str, float]]) -> dict[str, Any]:
 
     pairs = (
         ("block_loss_sum", "noise_mse"),
+        ("block_loss_weighted", "noise_mse"),
         ("block_loss_sum", "feature_distance"),
         ("noise_mse", "feature_distance"),
         ("params", "noise_mse"),
@@ -88,13 +106,14 @@ def _draw(rows: list[dict[str, float]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     found = _correlations(rows)["spearman"]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
     for plane, x, label in (
         (left, "block_loss_sum", "sum of block losses"),
+        (middle, "block_loss_weighted", "block losses weighted per stage, cross-validated"),
         (right, "feature_distance", "feature distance of the assembled network"),
     ):
         plane.scatter([row[x] for row in rows], [row["noise_mse"] for row in rows], s=14, color="#0072b2")
-        key = f"{x} / noise_mse" if x == "block_loss_sum" else f"noise_mse / {x}"
+        key = f"noise_mse / {x}" if x == "feature_distance" else f"{x} / noise_mse"
         plane.set(xlabel=label, ylabel="noise MSE of the assembled network", xscale="log", yscale="log")
         plane.set_title(f"Spearman {found[key]:.2f}, {len(rows)} random architectures", loc="left", fontsize=10)
         plane.grid(alpha=0.3)

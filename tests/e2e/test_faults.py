@@ -22,8 +22,9 @@ import pytest
 from nas.domain.lifecycle import SearchStatus, TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
+from tests.builders.tiny_unet import make_teacher
 from tests.e2e.mortal_driver import open_folder
-from tests.e2e.tiny import SPACE, STAGES, a_tiny_search, make_teacher
+from tests.e2e.tiny import SPACE, STAGES, a_tiny_search
 from tests.e2e.witness import MOMENTS, lines_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

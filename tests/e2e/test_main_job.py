@@ -11,20 +11,8 @@ from pathlib import Path
 
 import pytest
 
-CONFIG = {
-    "_class_name": "UNet2DConditionModel",
-    "sample_size": 8,
-    "in_channels": 4,
-    "out_channels": 4,
-    "block_out_channels": [8, 8],
-    "layers_per_block": 2,
-    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
-    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-    "mid_block_type": "UNetMidBlock2DCrossAttn",
-    "cross_attention_dim": 8,
-    "attention_head_dim": 2,
-    "norm_num_groups": 4,
-}
+from tests.builders.tiny_unet import make_teacher
+
 SPEC = """
 name: tiny
 teacher: {source: TEACHER, random_weights: true}
@@ -64,8 +52,7 @@ def blocksmith(*arguments: str, cwd: Path, expect: int = 0) -> str:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("main-job")
-    (folder / "teacher").mkdir()
-    (folder / "teacher" / "config.json").write_text(json.dumps(CONFIG))
+    make_teacher(folder / "teacher")
     (folder / "spec.yaml").write_text(SPEC.replace("TEACHER", "./teacher"))
     blocksmith("run", "spec.yaml", "--output", "out", "--json", cwd=folder)
     return folder

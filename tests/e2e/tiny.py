@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from api.teachers import fingerprinted
 from nas.domain.job import Resources
 from nas.domain.library import Distillation
@@ -14,28 +11,8 @@ from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.domain.value import FrozenDict
 
-CONFIG = {
-    "_class_name": "UNet2DConditionModel",
-    "sample_size": 8,
-    "in_channels": 4,
-    "out_channels": 4,
-    "block_out_channels": [8, 8],
-    "layers_per_block": 2,
-    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
-    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-    "mid_block_type": "UNetMidBlock2DCrossAttn",
-    "cross_attention_dim": 8,
-    "attention_head_dim": 2,
-    "norm_num_groups": 4,
-}
 STAGES = ("E1", "E2", "Mid", "D2", "D1")
 SPACE = {"E1": ("teacher", "RA", "R"), "E2": ("teacher", "R"), "D1": ("teacher", "RA", "R")}
-
-
-def make_teacher(folder: Path) -> TeacherRef:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    return TeacherRef(source=str(folder), random_weights=True)
 
 
 def a_tiny_search(search_id: str, teacher: TeacherRef, *, seed: int, trials: int, parallelism: int) -> Search:

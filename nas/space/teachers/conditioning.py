@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -13,9 +13,7 @@ from torch import Tensor
 
 from nas.domain.teacher import Conditioning
 from nas.errors import CorruptArtifact, MissingExtra, NotFound, UntrustedFile
-
-if TYPE_CHECKING:
-    from nas.space.teachers.load import LoadedTeacher
+from nas.space.teachers.loaded import LoadedTeacher
 
 ZERO_TOKENS = 77
 """Tokens of an all-zero conditioning: what CLIP's text encoder would give."""

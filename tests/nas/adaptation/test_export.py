@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,31 +10,16 @@ from diffusers import DDIMScheduler
 
 from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel
 from nas.adaptation.export import load_exported, save_pipeline
-from nas.domain.teacher import TeacherRef
 from nas.space.blocks.catalogue import build_block
 from nas.space.teachers.load import LoadedTeacher, load
+from tests.builders.tiny_unet import make_teacher
 
-CONFIG = {
-    "_class_name": "UNet2DConditionModel",
-    "sample_size": 8,
-    "in_channels": 4,
-    "out_channels": 4,
-    "block_out_channels": [8, 8],
-    "layers_per_block": 2,
-    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
-    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-    "cross_attention_dim": 8,
-    "attention_head_dim": 2,
-    "norm_num_groups": 4,
-}
 ARCHITECTURE = {"E1": "RA", "E2": "removed", "Mid": "removed", "D2": "removed", "D1": "dwsep"}
 
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> LoadedTeacher:
-    folder = tmp_path_factory.mktemp("teacher")
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    return load(TeacherRef(source=str(folder), random_weights=True))
+    return load(make_teacher(tmp_path_factory.mktemp("teacher")))
 
 
 @pytest.fixture(scope="module")
