@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.settings import Settings
+from api.settings import read_settings
 from nas.domain.metric import LATENCY, Measurement
 from nas.domain.search import Search
 from nas.domain.trial import Trial
@@ -24,7 +24,7 @@ class Installation:
     """
 
     def __init__(self, data: Path | None = None) -> None:
-        settings = Settings()
+        settings = read_settings()
         self.settings = settings.model_copy(update={"data": data}) if data is not None else settings
         self._database: Database | None = None
 

@@ -9,7 +9,9 @@ from typing import Any
 from nas.domain.search import Search
 from nas.domain.trial import Trial
 from nas.engine.front import axes, best, front, measured
+from nas.errors import Fault, SpecError
 
+PICTURES = (".png", ".svg", ".pdf")
 _LABELS = {
     "params": "parameters",
     "gmacs": "GMACs (attention products counted)",
@@ -29,7 +31,12 @@ def plot_front(search: Search, trials: Sequence[Trial], path: Path) -> None:
         search: The search; its problem in force gives axes and bounds.
         trials: All of its trials.
         path: Where to write.
+
+    Raises:
+        SpecError: If the suffix is no picture's.
     """
+    if path.suffix.lower() not in PICTURES:
+        raise SpecError((Fault("--plot", f"cannot draw into a {path.suffix or 'file without suffix'}", ".png"),))
     import matplotlib as mpl
 
     mpl.use("agg")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from nas.errors import Fault, SpecError
 
 
 class Settings(BaseSettings):
@@ -35,3 +37,19 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """Folders from which a spec may name files, resolved."""
         return tuple(root.expanduser().resolve() for root in (self.allowed_roots or (Path.cwd(), Path.home())))
+
+
+def read_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        SpecError: Naming every variable that cannot be read.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [Fault(f"BLOCKSMITH_{str(detail['loc'][0]).upper()}", detail["msg"]) for detail in error.errors()]
+        raise SpecError(tuple(faults)) from None
+    except SettingsError:
+        example = '["/data/pictures"]'
+        raise SpecError((Fault("BLOCKSMITH_ALLOWED_ROOTS", "must be a JSON list of folders", example),)) from None

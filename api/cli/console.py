@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.problems import FAILURE, exit_code, problem_document
-from nas.errors import NasError, SpecError
+from nas.errors import NasError, SpecError, TransientError
 
 _PIPED_WIDTH = 150  # a file has no edge to wrap at
 
@@ -58,6 +58,13 @@ def run_guarded(program: Callable[[], object], as_json: bool) -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        report(
+            TransientError(f"{where}{error.strerror or error}.", "Check the path, its permissions and the disk."),
+            as_json,
+        )
+        sys.exit(FAILURE)
     except Exception as error:
         log = _keep(error)
         bug = NasError(f"Internal error: {type(error).__name__}.", f"This is a bug; details are in {log}.")

@@ -77,3 +77,25 @@ def test_a_bug_shows_no_traceback_but_keeps_one(
     assert run("doctor") == 1
     assert "Traceback" not in capsys.readouterr().err
     assert "ZeroDivisionError" in Path("blocksmith-error.log").read_text()
+
+
+def test_a_data_folder_that_cannot_be_made_is_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run("searches", "--data", str(tmp_path / "file" / "data")) == 1
+    assert "Not a directory" in capsys.readouterr().err
+
+
+def test_a_database_that_is_none_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "blocksmith.sqlite").write_bytes(b"not a database" * 100)
+    assert run("searches", "--data", str(tmp_path), "--json") in {1, 2}
+    assert "Internal" not in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_an_unreadable_setting_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BLOCKSMITH_ALLOWED_ROOTS", "/data")
+    assert run("searches", "--data", str(tmp_path)) == 2
+    assert "BLOCKSMITH_ALLOWED_ROOTS" in capsys.readouterr().err
