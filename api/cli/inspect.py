@@ -70,6 +70,9 @@ def front(
 
 def print_points(title: str, points: list[dict[str, Any]]) -> None:
     """A table of trials: cost, fidelity, and which stages differ from the teacher."""
+    if not points:
+        console.print(f"{title}: nothing measured yet.")
+        return
     present = [name for name in _COLUMNS if any(name in point["metrics"] for point in points)]
     rows = []
     for point in points:

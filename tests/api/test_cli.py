@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
+from nas.errors import TransientError
 
 
 def run(*arguments: str) -> int:
@@ -99,3 +100,51 @@ def test_an_unreadable_setting_is_named(
     monkeypatch.setenv("BLOCKSMITH_ALLOWED_ROOTS", "/data")
     assert run("searches", "--data", str(tmp_path)) == 2
     assert "BLOCKSMITH_ALLOWED_ROOTS" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_doctor_finds_this_machine_able(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every check for real, a Ray worker included."""
+    assert run("doctor", "--data", str(tmp_path), "--json") == 0
+    findings = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert {"database", "torch", "reference teacher", "onnxruntime", "ray"} <= set(findings)
+    assert [name for name, finding in findings.items() if finding["verdict"] == "failed"] == []
+    assert "a worker answered" in findings["ray"]["detail"]
+
+
+def test_doctor_says_what_failed_and_exits_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers import probe
+
+    def refuse() -> str:
+        raise TransientError("Ray could not be started on this machine.", "Free some memory.")
+
+    monkeypatch.setattr(probe, "answering_worker", refuse)
+    assert run("doctor", "--data", str(tmp_path)) == 1
+    assert "Free some memory." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("catalogue", "--json"), ("cost", "--latent", "16", "--tokens", "8", "--json"), ("teacher", "show", "--json")],
+    ids=lambda arguments: arguments[0],
+)
+def test_commands_that_look_answer_in_json(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == 0
+    assert json.loads(capsys.readouterr().out)
+
+
+def test_cost_of_the_reference_is_told_stage_by_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("cost", "--latent", "16", "--tokens", "8", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {"params", "gmacs", "gmacs_without_attention_products", "stages"} <= set(report)
+    assert sum(stage["params"] for stage in report["stages"]) == report["params"] == 8_612_208
+    assert sum(stage["gmacs"] for stage in report["stages"]) == pytest.approx(report["gmacs"])
+
+
+def test_cost_of_a_folder_without_a_configuration_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("cost", "--teacher", str(tmp_path)) == 2
+    assert "config.json" in capsys.readouterr().err
