@@ -107,7 +107,7 @@ def _path_faults(spec: SearchSpec, roots: tuple[Path, ...]) -> Iterator[Fault]:
         if name:
             yield from _one_path(where, Path(name), roots)
     source = spec.teacher.source
-    if source.startswith((".", "/", "~")):
+    if source != "reference" and (source.startswith((".", "/", "~")) or Path(source).exists()):
         yield from _one_path("/teacher/source", Path(source), roots)
 
 

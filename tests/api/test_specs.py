@@ -152,6 +152,18 @@ def test_a_path_outside_the_allowed_roots_is_refused_even_through_a_link(tmp_pat
     assert "outside the allowed folders" in faults({"calibration": calibration}, allowed)["/calibration/path"][0]
 
 
+def test_a_teacher_outside_the_allowed_roots_is_refused_however_it_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("allowed/inside", "outside"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "allowed")
+    for source in ("inside/../../outside", "../outside", str(tmp_path / "outside")):
+        found = faults({"teacher": {"source": source}}, tmp_path / "allowed")
+        assert "outside the allowed folders" in found["/teacher/source"][0]
+    assert check({"teacher": {"source": "inside"}}, tmp_path / "allowed")
+
+
 def test_a_missing_folder_names_its_nearest_neighbour(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     calibration = {"source": "images", "path": str(tmp_path / "picturs")}
