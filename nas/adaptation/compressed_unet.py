@@ -33,7 +33,7 @@ class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[m
     config_name = "config.json"
     _supports_gradient_checkpointing = False
 
-    @register_to_config  # type: ignore[untyped-decorator]
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers is untyped
     def __init__(
         self,
         teacher: Mapping[str, Any],

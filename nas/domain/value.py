@@ -49,7 +49,7 @@ class FrozenDict(Mapping[K, V]):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         key, value = get_args(source) or (Any, Any)
-        plain = handler.generate_schema(dict[key, value])  # type: ignore[valid-type]
+        plain = handler.generate_schema(dict[key, value])  # type: ignore[valid-type]  # built at run time
         frozen = core_schema.no_info_after_validator_function(cls, plain)
         return core_schema.json_or_python_schema(
             json_schema=frozen,

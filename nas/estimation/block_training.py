@@ -112,7 +112,7 @@ class BlockTraining:
         if not math.isfinite(value):
             raise Diverged(f"loss {value} at step {step}")
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         nn.utils.clip_grad_norm_(self.parameters, LARGEST_GRADIENT_NORM)
         self.optimiser.step()
         self._record(value)

@@ -103,7 +103,7 @@ def _advance(task: Task, plan: PhasePlan, state: TrainingState) -> float:
         group["lr"] = group["share"] * rate_at(state.step, state.steps, plan)
     state.network.train()
     loss = task.loss(state.step)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimiser.step()
     state.optimiser.zero_grad(set_to_none=True)
@@ -121,6 +121,6 @@ def _time_step(task: Task) -> float:
     for index in range(CALIBRATION_STEPS):
         if index == 1:
             started = time.monotonic()
-        task.loss(0).backward()  # type: ignore[no-untyped-call]
+        task.loss(0).backward()  # type: ignore[no-untyped-call]  # untyped in torch
         task.network.zero_grad(set_to_none=True)
     return (time.monotonic() - started) / (CALIBRATION_STEPS - 1) * 1.08
