@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import time
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from api.installation import Installation
 from api.specs import CheckedSpec, read_spec_file
-from api.teachers import describe_teacher, fingerprinted
+from api.teachers import describe_teacher, fingerprinted, teacher_stages
 from nas.domain.cost import ExactCosts
 from nas.domain.lifecycle import Intent, SearchStatus
 from nas.domain.search import Search
@@ -87,7 +86,7 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
     try:
         loop = SearchLoop(
             search.id,
-            describe_teacher(search.spec).stages,
+            teacher_stages(search.spec.teacher),
             open_unit_of_work=database.unit_of_work,
             backend=backend,
             clock=SystemClock(),
@@ -103,7 +102,6 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
 def _make_strategy(search: Search, costs: ExactCosts) -> Strategy:
     from nas.strategy.base import StrategyContext, make_strategy
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = StrategyContext(
         space=search.space,
         problem=search.problem,

@@ -9,7 +9,7 @@ from api.settings import read_settings
 from nas.domain.metric import LATENCY, Measurement
 from nas.domain.search import Search
 from nas.domain.trial import Trial
-from nas.engine.jobs import network_latency_job
+from nas.engine.jobs import network_latency
 
 if TYPE_CHECKING:
     from storage.artifacts import DirectoryWorkspace
@@ -66,13 +66,10 @@ class Installation:
     def latencies(self, search: Search, trials: list[Trial]) -> dict[int, Measurement]:
         """Measured latencies of assembled networks, by trial number."""
         found: dict[int, Measurement] = {}
-        protocol = search.spec.latency
-        if protocol is None:
-            return found
         with self.database.reader() as uow:
             for trial in trials:
-                job = network_latency_job(search.spec, protocol, trial.architecture)
-                if (timed := uow.library.latency(job.key)) is not None:
+                timed = network_latency(uow.library, search.spec, trial.architecture)
+                if timed is not None:
                     low, high = timed.interval_ms
                     # A 95 % interval spans 3.92 standard errors where the median is about normal.
                     sem = (high - low) / 3.92

@@ -38,6 +38,11 @@ def describe_teacher(spec: SearchSpec) -> TeacherFacts:
     return priced
 
 
+def teacher_stages(teacher: TeacherRef) -> tuple[str, ...]:
+    """Every stage of a teacher, in the order of execution; prices nothing."""
+    return _structure(teacher).stages
+
+
 @functools.lru_cache(maxsize=8)
 def _structure(teacher: TeacherRef) -> TeacherFacts:
     from nas.space.blocks.catalogue import variants

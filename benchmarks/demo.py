@@ -1,8 +1,8 @@
 """Wall time and peak memory of the demo search, with what each phase took.
 
-    python -m benchmarks.demo --data DIR
+    python -m benchmarks.demo
 
-Runs `blocksmith run examples/reference-demo.yaml` in an empty data directory and sums, twice a second, the
+Runs `blocksmith run examples/reference-demo.yaml` in an empty temporary data directory and sums, twice a second, the
 proportional set size of the whole process tree (shared pages are counted once). Prediction, written before the
 first run: under 4 GB, most of it three Python processes with torch; four to six minutes on two quiet cores, two
 thirds of them distillation.
