@@ -17,6 +17,9 @@ from nas.domain.metric import Measurement
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.domain.value import FrozenDict, Value, digest_of
 
+LONGEST_LOG = 16 * 1024
+"""Characters of a job's log that travel with its outcome."""
+
 
 class Payload(Value):
     """Base of job payloads."""
@@ -89,6 +92,20 @@ class EvaluateArchitecture(Payload):
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
 
 
+class ExportNetwork(Payload):
+    """Put an architecture together and pack it: a diffusers folder with ONNX graph and report, as a zip.
+
+    Attributes:
+        weights: Artifact digest per stage whose variant has weights of its own.
+        report: JSON object that becomes `report.json`; what only the packing can tell is added to it.
+    """
+
+    kind: Literal["export"] = "export"
+    architecture: Architecture
+    weights: FrozenDict[str, str]
+    report: Annotated[str, Field(max_length=2**20)]
+
+
 class FeatureSet(Value):
     """Receipt of a capture. The features themselves stay on disk, memory-mapped.
 
@@ -119,12 +136,32 @@ class Evaluation(Value):
     stage_distances: FrozenDict[str, float] = FrozenDict()
 
 
+class ExportedNetwork(Value):
+    """A network packed for others.
+
+    Attributes:
+        artifact: Digest of the zip file.
+        size_bytes: Its size.
+    """
+
+    kind: Literal["exported_network"] = "exported_network"
+    artifact: str
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
 AnyPayload = Annotated[
-    CaptureFeatures | CountFloor | DistillBlock | MeasureBlock | MeasureNetwork | EvaluateArchitecture,
+    CaptureFeatures
+    | CountFloor
+    | DistillBlock
+    | MeasureBlock
+    | MeasureNetwork
+    | EvaluateArchitecture
+    | ExportNetwork,
     Field(discriminator="kind"),
 ]
 Result = Annotated[
-    FeatureSet | NetworkFloor | LibraryEntry | LatencyMeasurement | Evaluation, Field(discriminator="kind")
+    FeatureSet | NetworkFloor | LibraryEntry | LatencyMeasurement | Evaluation | ExportedNetwork,
+    Field(discriminator="kind"),
 ]
 
 
@@ -143,11 +180,20 @@ class Resources(Value):
 
 
 class Job(Value):
-    """A payload with the resources and the time it may take."""
+    """A payload with the resources and the time it may take.
+
+    Attributes:
+        search: Who asked first, for logs; like trial and attempt no part of the key.
+        trial: Number of the trial; -1 for a job that belongs to none.
+        attempt: Which attempt of the trial this is, from 1; 0 for a job without a trial.
+    """
 
     payload: AnyPayload
     resources: Resources = Resources()
     timeout_s: Annotated[float, Field(gt=0)] = 3600.0
+    search: str = ""
+    trial: int = -1
+    attempt: int = 0
 
     @property
     def key(self) -> str:
@@ -175,6 +221,7 @@ class Outcome(Value):
     Attributes:
         seconds: Wall time on the worker; 0 when the result came from the journal.
         peak_memory_bytes: Largest resident set of the worker process so far; 0 when unknown.
+        log: The last that the job wrote to its worker's log, at most 16 KiB.
     """
 
     key: str
@@ -182,3 +229,4 @@ class Outcome(Value):
     failure: Failure | None = None
     seconds: float = 0.0
     peak_memory_bytes: int = 0
+    log: Annotated[str, Field(max_length=LONGEST_LOG)] = ""

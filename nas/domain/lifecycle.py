@@ -19,6 +19,9 @@ class TrialStatus(str, Enum):
             └──┼─────────┘ retry
                ├──▶ COMPLETED                 known already, or screened by an exact bound
                └──▶ CANCELLED ◀── RUNNING
+
+    A screened trial becomes a candidate again when a later version of the bounds no longer rules it
+    out (`Trial.become` refuses the step to any other completed trial).
     """
 
     CANDIDATE = "candidate"
@@ -31,7 +34,7 @@ class TrialStatus(str, Enum):
     @property
     def is_terminal(self) -> bool:
         """Whether the trial has its verdict."""
-        return not TRIAL_STEPS[self]
+        return self in TRIAL_ENDS
 
 
 class SearchStatus(str, Enum):
@@ -53,7 +56,7 @@ class SearchStatus(str, Enum):
     @property
     def is_terminal(self) -> bool:
         """Whether the search has ended for good."""
-        return not SEARCH_STEPS[self]
+        return self in SEARCH_ENDS
 
 
 class Intent(str, Enum):
@@ -63,6 +66,11 @@ class Intent(str, Enum):
     PAUSE = "pause"
     CANCEL = "cancel"
 
+
+TRIAL_ENDS: Final = frozenset(
+    {TrialStatus.COMPLETED, TrialStatus.ABANDONED, TrialStatus.FAILED, TrialStatus.CANCELLED}
+)
+SEARCH_ENDS: Final = frozenset({SearchStatus.COMPLETED, SearchStatus.CANCELLED, SearchStatus.FAILED})
 
 TRIAL_STEPS: Final[dict[TrialStatus, frozenset[TrialStatus]]] = {
     TrialStatus.CANDIDATE: frozenset({TrialStatus.RUNNING, TrialStatus.COMPLETED, TrialStatus.CANCELLED}),
@@ -75,7 +83,7 @@ TRIAL_STEPS: Final[dict[TrialStatus, frozenset[TrialStatus]]] = {
             TrialStatus.CANCELLED,
         }
     ),
-    TrialStatus.COMPLETED: frozenset(),
+    TrialStatus.COMPLETED: frozenset({TrialStatus.CANDIDATE}),
     TrialStatus.ABANDONED: frozenset(),
     TrialStatus.FAILED: frozenset(),
     TrialStatus.CANCELLED: frozenset(),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from nas.domain.architecture import Architecture
 from nas.domain.device import LatencyProtocol
 from nas.domain.job import Failure, Resources
 from nas.domain.library import Distillation
@@ -113,6 +114,11 @@ class Search(Value):
         problems: Versions of objectives and bounds; the last is in force.
         ran_s: Seconds spent running before the present run.
         failure: Why it failed.
+        project: Who pays for it and who may see it.
+        kind: A `dry_run` sends one architecture from end to end, to tell what the real search would take.
+        parent: Id of the search it was cloned from; empty if it was not.
+        seeds: Architectures tried first, the best of an earlier search.
+        deleted_at: Unix time at which it was put into the trash; None while it is not there.
     """
 
     id: str
@@ -124,6 +130,11 @@ class Search(Value):
     created_at: float = 0.0
     ran_s: float = 0.0
     failure: Failure | None = None
+    project: Annotated[str, Field(min_length=1, max_length=64)] = "default"
+    kind: Literal["search", "dry_run"] = "search"
+    parent: str = ""
+    seeds: tuple[Architecture, ...] = ()
+    deleted_at: float | None = None
 
     @property
     def problem(self) -> Problem:

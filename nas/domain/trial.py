@@ -9,7 +9,9 @@ from pydantic import Field
 from nas.domain.architecture import Architecture
 from nas.domain.job import Evaluation, Failure
 from nas.domain.lifecycle import TrialStatus, require_trial_step
+from nas.domain.metric import EXACT_METRICS
 from nas.domain.value import Value
+from nas.errors import IllegalTransition
 
 
 class Attempt(Value):
@@ -47,12 +49,19 @@ class Trial(Value):
     failure: Failure | None = None
     created_at: float = 0.0
 
+    @property
+    def is_screened(self) -> bool:
+        """Whether it was completed without any fidelity, because it broke an exact bound."""
+        return self.evaluation is not None and self.evaluation.metrics.keys() <= set(EXACT_METRICS)
+
     def become(self, status: TrialStatus, **changes: object) -> Trial:
         """The trial after a legal step.
 
         Raises:
-            IllegalTransition: If the lifecycle does not have this step.
+            IllegalTransition: If the lifecycle does not have this step; a measured trial is never reopened.
         """
         require_trial_step(self.status, status)
+        if self.status is TrialStatus.COMPLETED and not self.is_screened:
+            raise IllegalTransition(f"Trial {self.number} was measured; it cannot become {status.value}.")
         after: Trial = self.evolve(status=status, **changes)
         return after

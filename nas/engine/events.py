@@ -8,7 +8,7 @@ from typing import Literal
 from nas.domain.job import Outcome
 from nas.domain.value import FrozenDict, Value
 
-EventKind = Literal["search", "library", "trial", "latency", "retry"]
+EventKind = Literal["search", "library", "trial", "latency", "retry", "bounds", "intent", "export"]
 Fact = str | int | float | bool
 
 
@@ -20,10 +20,14 @@ class EngineEvent(Value):
     ==========  =====================================================================================
     `search`    `status`; `code` and `message` when it failed
     `library`   `job`, `stage`, `variant`, `done`, `total`, effort; `block_loss` of a distilled block
-    `trial`     `number`, `status`, `origin`, `how` (`evaluated`, `known`, `screened`), one entry
-                `metrics.NAME` per metric, effort; `code` and `message` when it gave no result
+    `trial`     `number`, `status`, `origin`, `how` (`evaluated`, `known`, `screened`; `reopened` by
+                new bounds, `recovered` from a dead coordinator), one entry `metrics.NAME` per metric,
+                effort; `code` and `message` when it gave no result
     `latency`   `number` of the trial, `latency_ms`
-    `retry`     `what`, `code`, `message`, `attempt`
+    `retry`     `code`, `message`, and `number` and `attempt` of a trial or the part of the library
+    `bounds`    `version`, `by`, one entry `at_most.NAME` per bound; written by users
+    `intent`    `intent`, `by`; written by users
+    `export`    `export`, `number`, `status`; `code` and `message` when it failed
     ==========  =====================================================================================
 
     Effort is `seconds` on the worker and its `peak_memory_bytes` so far.
