@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.settings import read_settings
+from api.settings import Settings, read_settings
 from nas.domain.metric import LATENCY, Measurement
 from nas.domain.search import Search
 from nas.domain.trial import Trial
@@ -20,12 +20,13 @@ class Installation:
     """Where a command works.
 
     Args:
-        data: Folder given on the command line; None takes the environment's.
+        data: Folder given on the command line; None takes the settings'.
+        settings: Read already; None reads the environment.
     """
 
-    def __init__(self, data: Path | None = None) -> None:
-        settings = read_settings()
-        self.settings = settings.model_copy(update={"data": data}) if data is not None else settings
+    def __init__(self, data: Path | None = None, *, settings: Settings | None = None) -> None:
+        found = settings or read_settings()
+        self.settings = found.model_copy(update={"data": data}) if data is not None else found
         self._database: Database | None = None
 
     @property
