@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from sqlalchemy import Connection, Table, select
 
 from nas.domain.device import LatencyMeasurement
 from nas.domain.library import LibraryEntry
-from storage.statements import insert_first
-from storage.tables import evaluations, latencies, library_entries
+from storage.refusals import unknown_search
+from storage.statements import insert_first, insert_into
+from storage.tables import evaluations, latencies, library_entries, library_uses, searches
+
+_BYTES_PER_PARAMETER = 4  # weights are stored as float32
 
 
 class SqlLibrary:
@@ -23,7 +28,13 @@ class SqlLibrary:
 
     def add_entry(self, entry: LibraryEntry) -> None:
         """Keep an entry."""
-        insert_first(self._connection, library_entries, key=entry.key, document=entry.model_dump_json())
+        row = {
+            "key": entry.key,
+            "weights": entry.weights,
+            "size_bytes": _BYTES_PER_PARAMETER * entry.cost.params if entry.weights else 0,
+            "document": entry.model_dump_json(),
+        }
+        insert_first(self._connection, library_entries, **row)
 
     def latency(self, key: str) -> LatencyMeasurement | None:
         """The measurement of a latency job's key, or None."""
@@ -33,6 +44,23 @@ class SqlLibrary:
     def add_latency(self, key: str, measurement: LatencyMeasurement) -> None:
         """Keep a measurement."""
         insert_first(self._connection, latencies, key=key, document=measurement.model_dump_json())
+
+    def note_use(self, search_id: str, keys: Iterable[str]) -> None:
+        """Note which entries a search draws from; noting the same again is a no-op.
+
+        Raises:
+            NotFound: If there is no such search.
+        """
+        if self._connection.scalar(select(searches.c.id).where(searches.c.id == search_id)) is None:
+            raise unknown_search(search_id)
+        rows = [{"search": search_id, "key": key} for key in sorted(set(keys))]
+        if rows:
+            self._connection.execute(insert_into(self._connection, library_uses).on_conflict_do_nothing(), rows)
+
+    def uses(self, search_id: str) -> Sequence[str]:
+        """Keys of the entries that a search draws from, sorted."""
+        statement = select(library_uses.c.key).where(library_uses.c.search == search_id)
+        return sorted(self._connection.scalars(statement))
 
 
 class SqlEvaluations:

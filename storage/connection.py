@@ -26,6 +26,10 @@ from nas.errors import Fault, MissingExtra, SpecError
 from storage import faults
 
 LOCK_TIMEOUT_S = 30
+IDLE_TIMEOUT_S = 10
+"""A writer on PostgreSQL that says nothing for so long is taken for stopped; its locks are freed."""
+
+_POOL = {"pool_size": 20, "max_overflow": 40, "pool_timeout": 5}  # for some forty threads
 Access = Literal["write", "read", "migrate", "none"]
 
 _SQLITE_BEGIN: dict[Access, tuple[str, ...]] = {
@@ -72,7 +76,7 @@ def _parse(url: str) -> URL:
 
 def _sqlite(url: URL) -> Engine:
     file = Path(str(url.database)).expanduser().resolve()
-    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": LOCK_TIMEOUT_S})
+    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": LOCK_TIMEOUT_S}, **_POOL)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
@@ -89,12 +93,15 @@ def _sqlite(url: URL) -> Engine:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10}, **_POOL)
     except ModuleNotFoundError as error:
         raise MissingExtra("PostgreSQL needs psycopg.", "pip install 'blocksmith[postgresql]'") from error
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        connection.exec_driver_sql(
+            f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'; "
+            f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'"
+        )
 
     return engine

@@ -18,6 +18,7 @@ from storage.refusals import read_only
 _LOCKED = TransientError("The database is locked by another process.", "Try again; no writer holds it for long.")
 _FULL = TransientError("The disk of the database is full or failing.", "Free some space, then try again.")
 _UNREACHABLE = TransientError("The database cannot be reached.", "Check that it runs, then try again.")
+_GIVEN_UP = TransientError("The database gave the transaction up.", "Try again from its beginning.")
 _DAMAGED = CorruptArtifact("The database file is damaged.", "Restore it from a copy; nothing was changed.")
 _NO_SCHEMA = Conflict("The database's tables are not those of this version.", "Migrate the database first.")
 
@@ -37,6 +38,8 @@ _POSTGRESQL = {
     "55P03": _LOCKED,  # lock not available within lock_timeout
     "53100": _FULL,
     "25006": read_only(),
+    "25P02": _GIVEN_UP,  # used again after it had failed
+    "25P03": _GIVEN_UP,  # idle for too long: its process was stopped, and others needed the locks
     "42P01": _NO_SCHEMA,
     "42703": _NO_SCHEMA,
 }

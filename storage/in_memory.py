@@ -8,45 +8,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from nas.domain.device import LatencyMeasurement
 from nas.domain.library import LibraryEntry
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
+from nas.domain.objective import Problem
 from nas.domain.search import Search
 from nas.domain.trial import Trial
 from nas.errors import TransientError
 from nas.ports import UnitOfWork
-from storage.refusals import read_only, taken_id, taken_trial, unknown_search, unknown_trial
-
-
-@dataclass(frozen=True)
-class _Lease:
-    holder: str | None
-    token: int
-    expires_at: float
-
-
-@dataclass
-class _State:
-    searches: dict[str, Search] = field(default_factory=dict)
-    trials: dict[tuple[str, int], Trial] = field(default_factory=dict)
-    architectures: set[tuple[str, str]] = field(default_factory=set)
-    events: dict[str, tuple[tuple[int, str, str, float], ...]] = field(default_factory=dict)
-    entries: dict[str, LibraryEntry] = field(default_factory=dict)
-    latencies: dict[str, LatencyMeasurement] = field(default_factory=dict)
-    evaluations: dict[str, str] = field(default_factory=dict)
-    leases: dict[str, _Lease] = field(default_factory=dict)
-
-    def copy(self) -> _State:
-        return _State(**{name: table.copy() for name, table in vars(self).items()})
-
-    def require_search(self, search_id: str) -> Search:
-        if search_id not in self.searches:
-            raise unknown_search(search_id, list(self.searches))
-        return self.searches[search_id]
+from storage.in_memory_state import HeldLease, State
+from storage.refusals import read_only, taken_id, taken_trial, unknown_trial
 
 
 class InMemoryDatabase:
@@ -58,7 +34,7 @@ class InMemoryDatabase:
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic, lock_timeout_s: float = 30.0) -> None:
-        self._published = _State()
+        self._published = State()
         self._writing = threading.Lock()
         self._now = now
         self._lock_timeout_s = lock_timeout_s
@@ -87,7 +63,7 @@ class InMemoryDatabase:
         before = self._published
         view = before.copy()
 
-        def refuse(state: _State) -> None:
+        def refuse(state: State) -> None:
             if state != before:
                 raise read_only()
 
@@ -99,12 +75,12 @@ class InMemoryDatabase:
     def close(self) -> None:
         """There is nothing to close."""
 
-    def _publish(self, state: _State) -> None:
+    def _publish(self, state: State) -> None:
         self._published = state.copy()
 
 
 class _InMemoryUnitOfWork:
-    def __init__(self, state: _State, publish: Callable[[_State], None], now: Callable[[], float]) -> None:
+    def __init__(self, state: State, publish: Callable[[State], None], now: Callable[[], float]) -> None:
         self._state = state
         self._publish = publish
         self.searches = _Searches(state)
@@ -119,7 +95,7 @@ class _InMemoryUnitOfWork:
 
 
 class _Repository:
-    def __init__(self, state: _State) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
 
 
@@ -128,6 +104,9 @@ class _Searches(_Repository):
         if search.id in self._state.searches:
             raise taken_id(search.id)
         self._state.searches[search.id] = search
+        self._state.bounds[search.id] = tuple(
+            (version, problem, "", search.created_at) for version, problem in enumerate(search.problems)
+        )
 
     def get(self, search_id: str) -> Search:
         return self._state.require_search(search_id)
@@ -135,15 +114,39 @@ class _Searches(_Repository):
     def list(self) -> Sequence[Search]:
         return sorted(self._state.searches.values(), key=lambda search: (-search.created_at, search.id))
 
+    def open(self, now: float) -> Sequence[Search]:
+        return sorted(
+            (
+                search
+                for search in self._state.searches.values()
+                if not search.status.is_terminal and (search.deleted_at is None or search.deleted_at > now)
+            ),
+            key=lambda search: (search.created_at, search.id),
+        )
+
     def replace(self, expected: SearchStatus, search: Search) -> bool:
         stored = self._state.searches.get(search.id)
         if stored is None or stored.status is not expected:
             return False
-        self._state.searches[search.id] = search.evolve(intent=stored.intent)
+        users = {"intent": stored.intent, "problems": stored.problems, "deleted_at": stored.deleted_at}
+        self._state.searches[search.id] = search.evolve(**users)
         return True
 
     def set_intent(self, search_id: str, intent: Intent) -> None:
         self._state.searches[search_id] = self._state.require_search(search_id).evolve(intent=intent)
+
+    def trash(self, search_id: str, at: float | None) -> None:
+        self._state.searches[search_id] = self._state.require_search(search_id).evolve(deleted_at=at)
+
+    def add_bounds(self, search_id: str, problem: Problem, by: str, at: float) -> int:
+        search = self._state.require_search(search_id)
+        version = len(search.problems)
+        self._state.searches[search_id] = search.evolve(problems=(*search.problems, problem))
+        self._state.bounds[search_id] = (*self._state.bounds[search_id], (version, problem, by, at))
+        return version
+
+    def bounds(self, search_id: str) -> Sequence[tuple[int, Problem, str, float]]:
+        return self._state.bounds.get(search_id, ())
 
 
 class _Trials(_Repository):
@@ -152,7 +155,7 @@ class _Trials(_Repository):
         number, shape = (trial.search, trial.number), (trial.search, trial.architecture.digest)
         if number in self._state.trials or shape in self._state.architectures:
             raise taken_trial(trial)
-        self._state.trials[number] = trial
+        self._store(trial)
         self._state.architectures.add(shape)
 
     def get(self, search_id: str, number: int) -> Trial:
@@ -166,12 +169,36 @@ class _Trials(_Repository):
         wanted = (trial for trial in mine if not statuses or trial.status in statuses)
         return sorted(wanted, key=lambda trial: trial.number)
 
+    def page(self, search_id: str, after: int, limit: int, statuses: Sequence[TrialStatus] = ()) -> Sequence[Trial]:
+        return [trial for trial in self.of_search(search_id, *statuses) if trial.number > after][:limit]
+
+    def changed_after(self, search_id: str, event_id: int) -> Sequence[Trial]:
+        return [
+            trial for trial in self.of_search(search_id) if self._state.changed[search_id, trial.number] > event_id
+        ]
+
+    def counts(self, search_id: str) -> dict[TrialStatus, int]:
+        return dict(Counter(trial.status for trial in self.of_search(search_id)))
+
     def replace(self, expected: TrialStatus, trial: Trial) -> bool:
         stored = self._state.trials.get((trial.search, trial.number))
         if stored is None or stored.status is not expected or stored.architecture.digest != trial.architecture.digest:
             return False
-        self._state.trials[trial.search, trial.number] = trial
+        self._store(trial)
         return True
+
+    def add_log(self, search_id: str, number: int, attempt: int, text: str) -> None:
+        self.get(search_id, number)
+        self._state.logs[search_id, number, attempt] = text
+
+    def logs(self, search_id: str, number: int) -> Sequence[tuple[int, str]]:
+        mine = (key for key in self._state.logs if key[:2] == (search_id, number))
+        return [(key[2], self._state.logs[key]) for key in sorted(mine)]
+
+    def _store(self, trial: Trial) -> None:
+        place = (trial.search, trial.number)
+        self._state.trials[place] = trial
+        self._state.changed[place] = len(self._state.events.get(trial.search, ())) + 1
 
 
 class _Library(_Repository):
@@ -186,6 +213,13 @@ class _Library(_Repository):
 
     def add_latency(self, key: str, measurement: LatencyMeasurement) -> None:
         self._state.latencies.setdefault(key, measurement)
+
+    def note_use(self, search_id: str, keys: Iterable[str]) -> None:
+        self._state.require_search(search_id)
+        self._state.uses[search_id] = self._state.uses.get(search_id, frozenset()) | frozenset(keys)
+
+    def uses(self, search_id: str) -> Sequence[str]:
+        return sorted(self._state.uses.get(search_id, frozenset()))
 
 
 class _Evaluations(_Repository):
@@ -206,17 +240,21 @@ class _Events(_Repository):
     def after(self, search_id: str, event_id: int, limit: int) -> Sequence[tuple[int, str, str, float]]:
         return self._state.events.get(search_id, ())[max(event_id, 0) :][:limit]
 
+    def last(self, search_id: str) -> int:
+        self._state.require_search(search_id)
+        return len(self._state.events.get(search_id, ()))
+
 
 class _Leases(_Repository):
-    def __init__(self, state: _State, now: Callable[[], float]) -> None:
+    def __init__(self, state: State, now: Callable[[], float]) -> None:
         super().__init__(state)
         self._now = now
 
     def acquire(self, name: str, holder: str, ttl_s: float) -> int | None:
-        held = self._state.leases.get(name, _Lease(holder=None, token=0, expires_at=0.0))
+        held = self._state.leases.get(name, HeldLease(holder=None, token=0, expires_at=0.0))
         if held.holder not in (None, holder) and held.expires_at > self._now():
             return None
-        self._state.leases[name] = _Lease(holder, held.token + 1, self._now() + ttl_s)
+        self._state.leases[name] = HeldLease(holder, held.token + 1, self._now() + ttl_s)
         return held.token + 1
 
     def renew(self, name: str, token: int, ttl_s: float) -> bool:
@@ -230,3 +268,11 @@ class _Leases(_Repository):
         held = self._state.leases.get(name)
         if held is not None and held.token == token:
             self._state.leases[name] = replace(held, holder=None)
+
+    def held(self) -> dict[str, str]:
+        now = self._now()
+        return {
+            name: lease.holder
+            for name, lease in self._state.leases.items()
+            if lease.holder is not None and lease.expires_at > now
+        }

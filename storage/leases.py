@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from storage.statements import ServerTime, insert_into
 from storage.tables import leases
@@ -54,3 +54,9 @@ class SqlLeases:
         """Give a lease back; a no-op when it was lost."""
         statement = update(leases).where(leases.c.name == name, leases.c.token == token).values(holder=None)
         self._connection.execute(statement)
+
+    def held(self) -> dict[str, str]:
+        """Holder of every lease that is in force, by name of the lease."""
+        in_force = leases.c.holder.is_not(None) & (leases.c.expires_at > ServerTime())
+        rows = self._connection.execute(select(leases.c.name, leases.c.holder).where(in_force))
+        return {name: str(holder) for name, holder in rows}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from nas.domain.trial import Trial
-from nas.errors import Conflict, NotFound, nearest
+from nas.errors import Conflict, NotFound
 
 
 def taken_id(search_id: str) -> Conflict:
@@ -13,10 +11,9 @@ def taken_id(search_id: str) -> Conflict:
     return Conflict(f"There is a search {search_id!r} already.", "Choose another id, or resume that search.")
 
 
-def unknown_search(search_id: str, known: Iterable[str]) -> NotFound:
-    """An id that no search has."""
-    close = nearest(search_id, known)
-    return NotFound(f"There is no search {search_id!r}.", f"Did you mean {close!r}?" if close else "")
+def unknown_search(search_id: str) -> NotFound:
+    """An id that no search has. Names no other id: it might belong to another project."""
+    return NotFound(f"There is no search {search_id[:128]!r}.", "List the searches to see their ids.")
 
 
 def taken_trial(trial: Trial) -> Conflict:

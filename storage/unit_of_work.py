@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from nas.errors import TransientError
-from nas.ports import UnitOfWork
+from storage.administration.audit import SqlAudit
+from storage.administration.exports import SqlExports
+from storage.administration.idempotency import SqlIdempotency
+from storage.administration.keys import SqlKeys
+from storage.administration.processes import SqlProcesses
+from storage.administration.projects import SqlProjects
 from storage.block_library import SqlEvaluations, SqlLibrary
 from storage.connection import Access, make_engine, with_access
+from storage.events import SqlEvents
 from storage.leases import SqlLeases
-from storage.searches import SqlEvents, SqlSearches
+from storage.libraries import SqlLibraries
+from storage.search_pages import SqlSearchPages
+from storage.searches import SqlSearches
+from storage.trial_points import SqlTrialPoints
 from storage.trials import SqlTrials
 
 
 class SqlUnitOfWork:
-    """One transaction on one connection. Leaving its block without `commit` rolls back."""
+    """One transaction on one connection. Leaving its block without `commit` rolls back.
+
+    The first six repositories are the core's ports; the others serve the API.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -28,12 +41,22 @@ class SqlUnitOfWork:
         self.evaluations = SqlEvaluations(connection)
         self.events = SqlEvents(connection)
         self.leases = SqlLeases(connection)
+        self.search_pages = SqlSearchPages(connection)
+        self.trial_points = SqlTrialPoints(connection)
+        self.libraries = SqlLibraries(connection)
+        self.projects = SqlProjects(connection)
+        self.keys = SqlKeys(connection)
+        self.audit = SqlAudit(connection)
+        self.idempotency = SqlIdempotency(connection)
+        self.exports = SqlExports(connection)
+        self.processes = SqlProcesses(connection)
 
     def commit(self) -> None:
         """Make everything since the block began durable, all or nothing.
 
         Raises:
-            TransientError: If the disk is full or the connection was lost; nothing was stored.
+            TransientError: If the disk is full, and nothing was stored; or if the connection was lost just
+                now, and only reading again can tell.
         """
         self._connection.commit()
 
@@ -49,7 +72,7 @@ class Database:
         self.engine = engine
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[UnitOfWork]:
+    def unit_of_work(self) -> Iterator[SqlUnitOfWork]:
         """One transaction that may write.
 
         On SQLite all writers take turns: keep it short, never wait for a job inside.
@@ -61,7 +84,7 @@ class Database:
             yield SqlUnitOfWork(connection)
 
     @contextmanager
-    def reader(self) -> Iterator[UnitOfWork]:
+    def reader(self) -> Iterator[SqlUnitOfWork]:
         """One consistent snapshot for reading; never waits for a writer and never holds one up.
 
         Raises:
@@ -79,6 +102,15 @@ class Database:
         from storage.schema import migrate  # Alembic is needed only here
 
         migrate(self.engine)
+
+    def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            TransientError: If it gives none.
+        """
+        with _transaction(self.engine, "read") as connection:
+            connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
         """Close all pooled connections."""
@@ -103,4 +135,7 @@ def _transaction(engine: Engine, access: Access) -> Iterator[Connection]:
         raise TransientError("All database connections are in use.", "Try again in a moment.") from error
     with connection:
         connection.begin()
-        yield connection
+        try:
+            yield connection
+        except PendingRollbackError as error:  # used again after it had failed
+            raise TransientError("The connection to the database was lost.", "Try again.") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from nas.domain.architecture import Architecture
@@ -36,12 +38,22 @@ def test_a_second_search_of_one_id_is_refused_and_the_transaction_lives_on(searc
         assert view.searches.get("alpha").created_at == a_search().created_at
 
 
-def test_an_unknown_search_is_answered_with_the_nearest_id(searched: AnyDatabase) -> None:
+def test_a_refusal_names_no_other_search(searched: AnyDatabase) -> None:
     with searched.unit_of_work() as work:
-        with pytest.raises(NotFound, match="alpha"):
-            work.searches.get("alhpa")
-        with pytest.raises(NotFound, match="alpha"):
-            work.searches.set_intent("alhpa", Intent.PAUSE)
+        refusals: list[Callable[[], object]] = [
+            lambda: work.searches.get("alhpa"),
+            lambda: work.searches.set_intent("alhpa", Intent.PAUSE),
+            lambda: work.searches.trash("alhpa", 1.0),
+            lambda: work.searches.add_bounds("alhpa", a_search().problem, "me", 1.0),
+            lambda: work.trials.add(a_trial(1, "alhpa")),
+            lambda: work.events.append("alhpa", "trial", "{}", 1.0),
+            lambda: work.events.last("alhpa"),
+            lambda: work.library.note_use("alhpa", ["k"]),
+        ]
+        for refused in refusals:
+            with pytest.raises(NotFound, match="alhpa") as caught:
+                refused()
+            assert "alpha" not in str(caught.value)
 
 
 def test_searches_are_listed_newest_first(database: AnyDatabase) -> None:
@@ -135,7 +147,7 @@ def test_architectures_that_differ_in_unlisted_teacher_stages_are_the_same_trial
 
 
 def test_a_trial_needs_its_search(searched: AnyDatabase) -> None:
-    with searched.unit_of_work() as work, pytest.raises(NotFound, match="alpha"):
+    with searched.unit_of_work() as work, pytest.raises(NotFound, match="alpah"):
         work.trials.add(a_trial(1, "alpah"))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 
 from storage.in_memory import InMemoryDatabase
+from storage.tables import metadata
 from storage.unit_of_work import Database, open_database
 
 AnyDatabase = InMemoryDatabase | Database
@@ -63,9 +64,8 @@ def make(kind: str, folder: Path) -> AnyDatabase:
         return database
     database = migrated_postgresql()
     with database.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "TRUNCATE searches, trials, events, library_entries, latencies, evaluations, leases CASCADE"
-        )
+        connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE")
+        connection.exec_driver_sql("INSERT INTO projects VALUES ('default', 0, '{}')")
     return database
 
 

@@ -130,10 +130,10 @@ def test_pooled_connections_that_died_meanwhile_are_replaced_unnoticed() -> None
 
 
 def test_too_many_units_of_work_at_once_are_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "_POOL", {"pool_size": 2, "max_overflow": 2, "pool_timeout": 0.1})
     database = Database(connection_module.make_engine(postgresql_address()))
-    monkeypatch.setattr(database.engine.pool, "_timeout", 0.1)
     with pytest.raises(TransientError, match="in use"):
-        _open_many(database, 16)
+        _open_many(database, 5)
     database.close()
 
 

@@ -79,7 +79,8 @@ def test_a_database_of_a_newer_version_is_refused_untouched(empty: Database) -> 
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    head = ScriptDirectory.from_config(alembic_config()).get_revision("head")
+    scripts = ScriptDirectory.from_config(alembic_config())
+    revisions, head = list(scripts.walk_revisions()), scripts.get_revision("head")
 
     def build_half(*_: Any) -> None:
         from alembic import op
@@ -87,7 +88,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: Database, monkeypat
         op.execute("CREATE TABLE half_built (id INTEGER)")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(ScriptDirectory, "_load_revisions", lambda _: iter([head]))
+    monkeypatch.setattr(ScriptDirectory, "_load_revisions", lambda _: iter(revisions))
     monkeypatch.setattr(head.module, "upgrade", build_half)
     with pytest.raises(ZeroDivisionError):
         empty.migrate()
