@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import inspect, model, run, teacher
+from api.cli import inspect, model, run, serve, teacher
 from api.cli.console import run_guarded
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 run.register(app)
+serve.register(app)
 inspect.register(app)
 model.register(app)
 app.add_typer(teacher.app, name="teacher")
