@@ -58,7 +58,7 @@ def _make(installation: Installation, file: Path) -> str:
         project=None,
         role="admin",
         name=_NAME,
-        digest=digest_of_secret(secret),
+        secret_digest=digest_of_secret(secret),
         created_at=time.time(),
         expires_at=None,
         revoked_at=None,

@@ -21,7 +21,7 @@ class ApiKey(Value):
     Attributes:
         project: What it opens; None opens the whole installation.
         name: What its owner calls it.
-        digest: SHA-256 of the secret, hexadecimal. The secret has 256 random bits, hence needs no salt.
+        secret_digest: SHA-256 of the secret, hexadecimal. The secret has 256 random bits, hence needs no salt.
         expires_at: Unix seconds; None for never.
         revoked_at: Unix seconds; None while it is good.
     """
@@ -30,7 +30,7 @@ class ApiKey(Value):
     project: str | None
     role: Role
     name: Annotated[str, Field(max_length=128)] = ""
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    secret_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     created_at: float
     expires_at: float | None = None
     revoked_at: float | None = None
