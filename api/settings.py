@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         ray_address: Address of a Ray cluster; empty starts a local one.
         allowed_roots: Folders from which a spec may name files, as a JSON list; empty means the working directory
             and the home directory.
+        hub_downloads: Whether specs sent to the API may have teachers fetched from the hub; otherwise the hub's
+            cache on the server must have them already.
         host: Address the API listens at; the default is reachable from this machine alone.
         port: Port the API listens at; 0 takes a free one.
         public_names: Host names under which others reach the API, as a JSON list; requests for any other are refused.
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     artifacts: str = ""
     ray_address: str = ""
     allowed_roots: tuple[Path, ...] = Field(default=())
+    hub_downloads: bool = False
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8484, ge=0, le=65535)
     public_names: tuple[str, ...] = Field(default=())

@@ -53,6 +53,25 @@ def faults_against_teacher(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fa
     yield from _attainability_faults(spec, facts)
 
 
+def faults_of_bounds(spec: SearchSpec) -> Iterator[Fault]:
+    """Faults of objectives and bounds alone, for bounds that move while a search runs."""
+    yield from _metric_faults(spec)
+    yield from _pointless_problem(spec)
+
+
+def unattainable_bounds(spec: SearchSpec, space: SearchSpace, costs: ExactCosts) -> Iterator[Fault]:
+    """Exact bounds that no architecture of a space can meet, each with the tightest attainable value."""
+    for position, bound in enumerate(spec.constraints):
+        if bound.metric in EXACT_METRICS and (bound.metric != TABLE_LATENCY.name or costs.table is not None):
+            least = costs.tightest(space, bound.metric)
+            if least > bound.at_most:
+                yield Fault(
+                    pointer("constraints", position, "at_most"),
+                    f"no architecture of the space is that small; the least {bound.metric} is {least:.6g}",
+                    f"{least:.6g}",
+                )
+
+
 def space_of(spec: SearchSpec, facts: TeacherFacts) -> SearchSpace:
     """The space a spec asks for, stages in the order of execution."""
     if not spec.space:
@@ -145,15 +164,8 @@ def _attainability_faults(spec: SearchSpec, facts: TeacherFacts) -> Iterator[Fau
     space = known_part_of_space(spec, facts)
     if spec.budget.trials > space.size:
         yield Fault("/budget/trials", f"the space holds only {space.size} architectures", str(space.size))
-    for position, bound in enumerate(spec.constraints):
-        if facts.costs is not None and bound.metric in EXACT_METRICS and bound.metric != TABLE_LATENCY.name:
-            least = facts.costs.tightest(space, bound.metric)
-            if least > bound.at_most:
-                yield Fault(
-                    pointer("constraints", position, "at_most"),
-                    f"no architecture of the space is that small; the least {bound.metric} is {least:.6g}",
-                    f"{least:.6g}",
-                )
+    if facts.costs is not None:
+        yield from unattainable_bounds(spec, space, facts.costs)
 
 
 def known_part_of_space(spec: SearchSpec, facts: TeacherFacts) -> SearchSpace:

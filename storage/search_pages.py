@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -71,6 +72,13 @@ class SqlSearchPages:
             for row, search in zip(page, composed(self._connection, page), strict=True)
         ]
         return found, f"{page[-1].created_at!r}~{page[-1].id}" if len(rows) > limit else None
+
+    def heads(self, ids: Sequence[str] | None = None) -> list[tuple[str, str, str, int]]:
+        """`(id, project, status, last event)` of some searches, or with None of all: cheap enough to poll."""
+        statement = select(searches.c.id, searches.c.project, searches.c.status, searches.c.last_event)
+        if ids is not None:
+            statement = statement.where(searches.c.id.in_(ids))
+        return [(row.id, row.project, row.status, row.last_event) for row in self._connection.execute(statement)]
 
     def _counts(self, ids: list[str]) -> dict[str, dict[TrialStatus, int]]:
         statement = select(trials.c.search, trials.c.status, func.count()).where(trials.c.search.in_(ids))
