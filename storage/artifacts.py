@@ -7,16 +7,14 @@ place. All classes here are small and picklable, because they travel to workers.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
-import uuid
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from nas.errors import CorruptArtifact, NotFound, TransientError
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+from nas.errors import CorruptArtifact, NotFound
+from storage.seals import StoredFile, fanned_out, is_digest, sealed, unsealed
+from storage.whole_files import leftovers, read_whole, set_aside, unwritable, write_whole
 
 
 class DirectoryArtifacts:
@@ -37,8 +35,10 @@ class DirectoryArtifacts:
         """
         digest = hashlib.sha256(content).hexdigest()
         path = self.path(digest)
-        if not (path.exists() and path.stat().st_size == len(content)):
-            _write_whole(path, content, first_wins=False)
+        if path.exists() and path.stat().st_size == len(content):
+            os.utime(path)  # somebody wants it now: retention spares what is young
+        else:
+            write_whole(path, content, first_wins=False)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -49,11 +49,11 @@ class DirectoryArtifacts:
             CorruptArtifact: If the bytes no longer match; they are set aside, make them again.
         """
         path = self.path(digest)
-        content = _read(path)
+        content = read_whole(path)
         if content is None:
-            raise NotFound(f"There is no artifact {digest}.", "It may have been removed; make it again.")
+            raise _absent(digest)
         if hashlib.sha256(content).hexdigest() != digest:
-            _set_aside(path)
+            set_aside(path)
             raise CorruptArtifact(f"Artifact {digest} is damaged.", "It was set aside; make it again.")
         return content
 
@@ -63,10 +63,44 @@ class DirectoryArtifacts:
         Raises:
             NotFound: If `digest` is not 64 hexadecimal digits: no name may leave the folder.
         """
-        return _fan_out(self.root, digest, "")
+        return self.root / fanned_out(digest)
+
+    def open(self, digest: str) -> BinaryIO:
+        """A file to read from, at any place in it. Not verified: for answers too long to be held in memory.
+
+        Raises:
+            NotFound: If there is no such artifact.
+        """
+        try:
+            return self.path(digest).open("rb")
+        except FileNotFoundError as error:
+            raise _absent(digest) from error
+
+    def size(self, digest: str) -> int:
+        """Bytes of an artifact.
+
+        Raises:
+            NotFound: If there is no such artifact.
+        """
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError as error:
+            raise _absent(digest) from error
+
+    def stored(self) -> Iterator[StoredFile]:
+        """All artifacts, in no order."""
+        return (
+            StoredFile(path.name, path.stat().st_size, path.stat().st_mtime)
+            for path in self.root.glob("??/??/*")
+            if is_digest(path.name)
+        )
+
+    def remove(self, digest: str) -> None:
+        """Remove an artifact for good; a no-op when there is none."""
+        self.path(digest).unlink(missing_ok=True)
 
     def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, str) and bool(_DIGEST.fullmatch(digest)) and self.path(digest).exists()
+        return is_digest(digest) and self.path(str(digest)).exists()
 
 
 class DirectoryJournal:
@@ -85,12 +119,12 @@ class DirectoryJournal:
         A torn or corrupt entry is set aside and counts as None: the job is simply run again.
         """
         path = self._path(key)
-        content = _read(path)
+        content = read_whole(path)
         if content is None:
             return None
-        result = _opened(content, key)
+        result = unsealed(content, key)
         if result is None:
-            _set_aside(path)
+            set_aside(path)
         return result
 
     def record(self, key: str, result: str) -> None:
@@ -100,10 +134,10 @@ class DirectoryJournal:
             TransientError: If the disk is full or cannot be written; nothing half-written is left.
         """
         if self.recall(key) is None:
-            _write_whole(self._path(key), _sealed(key, result), first_wins=True)
+            write_whole(self._path(key), sealed(key, result), first_wins=True)
 
     def _path(self, key: str) -> Path:
-        return _fan_out(self.root, key, ".json")
+        return self.root / f"{fanned_out(key)}.json"
 
 
 class DirectoryWorkspace:
@@ -111,116 +145,56 @@ class DirectoryWorkspace:
 
     Args:
         root: Made absolute at once, because a worker starts in another folder.
+        kept: Folder of artifacts and results where they are shared by machines; `root` itself by default.
     """
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, kept: Path | str | None = None) -> None:
         self.root = Path(root).absolute()
+        self.kept = self.root if kept is None else Path(kept).absolute()
 
     @property
     def artifacts(self) -> DirectoryArtifacts:
         """Where weights are kept."""
-        return DirectoryArtifacts(self.root / "artifacts")
+        return DirectoryArtifacts(self.kept / "artifacts")
 
     @property
     def journal(self) -> DirectoryJournal:
         """Where results are kept."""
-        return DirectoryJournal(self.root / "journal")
+        return DirectoryJournal(self.kept / "journal")
 
     @property
     def features(self) -> Path:
         """Folder of captured features, shared by the workers of one machine."""
-        return self._folder("features")
+        return made_folder(self.root / "features")
 
     @property
     def scratch(self) -> Path:
         """Folder of checkpoints of unfinished jobs; may vanish at any time without harm."""
-        return self._folder("scratch")
+        return made_folder(self.root / "scratch")
 
-    def _folder(self, name: str) -> Path:
-        folder = self.root / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        return folder
+    def leftovers(self) -> Iterator[StoredFile]:
+        """Files that nobody will ever read: half-written by a killed process, or set aside as damaged."""
+        for part in ("artifacts", "journal"):
+            for path in leftovers(self.kept / part):
+                yield StoredFile(str(path.relative_to(self.kept)), path.stat().st_size, path.stat().st_mtime)
 
-
-def _fan_out(root: Path, digest: str, suffix: str) -> Path:
-    if not _DIGEST.fullmatch(digest):
-        raise NotFound(f"{digest[:80]!r} is not a digest.", "A digest has 64 lower-case hexadecimal digits.")
-    return root / digest[:2] / digest[2:4] / (digest + suffix)
+    def remove_leftover(self, name: str) -> None:
+        """Remove one of `leftovers`; a no-op when it is gone."""
+        (self.kept / name).unlink(missing_ok=True)
 
 
-def _sealed(key: str, result: str) -> bytes:
-    return json.dumps({"key": key, "result": result, "sha256": _checksum(key, result)}).encode()
+def made_folder(folder: Path) -> Path:
+    """A folder, made when it is not there.
 
-
-def _opened(content: bytes, key: str) -> str | None:
+    Raises:
+        TransientError: If it cannot be made.
+    """
     try:
-        entry = json.loads(content)
-        result, checksum = entry["result"], entry["sha256"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return result if isinstance(result, str) and checksum == _checksum(key, result) else None
-
-
-def _checksum(key: str, result: str) -> str:
-    return hashlib.sha256(f"{key}\n{result}".encode()).hexdigest()
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TransientError(
-            f"{path.name} cannot be read ({error.strerror}).", "Check the disk; try again."
-        ) from error
+        raise unwritable(folder, error) from error
+    return folder
 
 
-def _set_aside(path: Path) -> None:
-    with suppress(FileNotFoundError):  # another reader did it
-        path.rename(path.with_name(path.name + ".corrupt"))
-
-
-def _write_whole(path: Path, content: bytes, *, first_wins: bool) -> None:
-    aside = path.with_name(f".writing-{uuid.uuid4().hex}")
-    try:
-        _make_folders(path.parent)
-        try:
-            with aside.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if first_wins:
-                with suppress(FileExistsError):
-                    os.link(aside, path)
-            else:
-                aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-        _fsync_folder(path.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _make_folders(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_folders(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _fsync_folder(folder.parent)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unwritable(path: Path, error: OSError) -> TransientError:
-    return TransientError(
-        f"{path.name} cannot be written ({error.strerror}).", "Free some space or check permissions, then try again."
-    )
+def _absent(digest: str) -> NotFound:
+    return NotFound(f"There is no artifact {digest}.", "It may have been removed; make it again.")
