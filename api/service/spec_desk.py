@@ -1,0 +1,59 @@
+"""Checks specs aside from the requests: it imports torch, takes seconds at first, and may take too long."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from typing import Any, Final
+
+from api.settings import Settings
+from api.specs import CheckedSpec, check_spec
+from nas.errors import TransientError
+
+WORKERS: Final = 2
+WAITING: Final = 8
+PATIENCE_S: Final = 90.0
+
+
+class SpecDesk:
+    """Checks a few specs at once and lets a few more wait.
+
+    Args:
+        settings: Of the installation: which folders a spec may name, whether it may name the hub.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._threads = concurrent.futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="spec")
+        self._places = threading.BoundedSemaphore(WORKERS + WAITING)
+
+    def check(self, document: dict[str, Any]) -> CheckedSpec:
+        """Check a document and resolve its teacher.
+
+        Raises:
+            SpecError: With every fault found.
+            TransientError: If too many are waiting already, or this one takes too long.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TransientError("Too many specs are being checked.", "Try again in a moment.")
+        future = self._threads.submit(self._check, document)
+        future.add_done_callback(lambda _: self._places.release())
+        try:
+            return future.result(timeout=PATIENCE_S)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise TransientError("Checking the spec took too long.", "Try again, or simplify its teacher.") from None
+
+    def close(self) -> None:
+        """Let no new spec in."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _check(self, document: dict[str, Any]) -> CheckedSpec:
+        from api.composition import registered_names
+        from api.teachers import describe_teacher, fingerprinted
+        from nas.space.teachers.folder import offline
+
+        with offline(not self._settings.hub_downloads):
+            checked = check_spec(document, describe_teacher, registered_names(), self._settings.roots)
+            resolved: CheckedSpec = checked.evolve(spec=fingerprinted(checked.spec))
+        return resolved
