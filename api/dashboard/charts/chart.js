@@ -1,0 +1,73 @@
+/**
+ * One ECharts canvas. The library is loaded when the first chart is; what is drawn follows `option`, and zoom
+ * survives because axes' zoom is never part of an update.
+ */
+
+import { html, useEffect, useRef, useState } from "../vendor/preact-standalone.mjs";
+
+/** @type {Promise<any> | null} */
+let library = null;
+
+/** Begin loading the library, so that it is here when data are. @returns {Promise<any>} */
+export function loadCharts() {
+  library ??= import("../vendor/echarts.esm.min.mjs");
+  return library;
+}
+
+/**
+ * @param {object} props
+ * @param {any} props.option What to draw; drawn when it changes.
+ * @param {string} props.label What it shows, for those who do not see it.
+ * @param {string} props.name Class of the box.
+ * @param {(chart: any) => void} [props.onReady] Hears of the chart once, to listen to it.
+ * @param {(chart: any) => void} [props.onDrawn] Called whenever positions on the canvas may have moved.
+ * @param {any} [props.children] What lies above the canvas.
+ */
+export function Chart({ option, label, name, onReady, onDrawn, children }) {
+  const box = useRef(/** @type {any} */ (null));
+  const [chart, setChart] = useState(/** @type {any} */ (null));
+  const drawn = useRef(/** @type {((chart: any) => void) | undefined} */ (onDrawn));
+  drawn.current = onDrawn;
+
+  useEffect(() => {
+    let made;
+    let gone = false;
+    const sized = new ResizeObserver(() => { made?.resize(); if (made) drawn.current?.(made); });
+    loadCharts().then((echarts) => {
+      if (gone) return;
+      made = echarts.init(box.current, null, { renderer: "canvas" });
+      made.on("datazoom", () => drawn.current?.(made));
+      sized.observe(box.current);
+      setChart(made);
+      onReady?.(made);
+    });
+    return () => { gone = true; sized.disconnect(); made?.dispose(); };
+  }, []);
+  useEffect(() => {
+    if (!chart) return;
+    chart.setOption(option, { replaceMerge: ["series"] });
+    drawn.current?.(chart);
+  }, [chart, option]);
+  return html`<div class="chart ${name}">
+    <div class="canvas" ref=${box} role="img" aria-label=${label} />
+    ${children}
+  </div>`;
+}
+
+/** Room around the plot, the same for every chart so that lines above the canvas know where to lie. */
+export const GRID = { left: 70, right: 18, top: 14, bottom: 46 };
+
+/** @param {string} name @param {Record<string, string>} colours @param {(value: number) => string} format @returns {any} */
+export function valueAxis(name, colours, format) {
+  return {
+    type: "value",
+    scale: true,
+    name,
+    nameLocation: "middle",
+    nameTextStyle: { color: colours.muted, fontSize: 12 },
+    axisLabel: { color: colours.muted, fontSize: 11, formatter: format, hideOverlap: true },
+    axisLine: { show: true, lineStyle: { color: colours["line-strong"] } },
+    axisTick: { show: true, lineStyle: { color: colours["line-strong"] } },
+    splitLine: { lineStyle: { color: colours.line } },
+  };
+}

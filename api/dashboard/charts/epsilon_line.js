@@ -1,0 +1,61 @@
+/**
+ * A bound on the plot: a line that is dragged, or moved with the arrow keys. It lies above the canvas as an
+ * element of its own, so it has a focus, a name and a value, and moving it draws nothing anew by itself.
+ */
+
+import { metricLabel, quantity } from "../format.js";
+import { html, useRef } from "../vendor/preact-standalone.mjs";
+import { GRID } from "./chart.js";
+
+/** A key press moves by this share of what is visible; with Shift by ten times that. */
+const STEP = 0.005;
+
+/**
+ * @param {object} props
+ * @param {any} props.chart
+ * @param {"x" | "y"} props.axis
+ * @param {string} props.metric
+ * @param {string} props.unit
+ * @param {number} props.value
+ * @param {boolean} props.moved Whether it differs from the saved bound.
+ * @param {boolean} props.frozen
+ * @param {(value: number) => void} props.onMove
+ */
+export function EpsilonLine({ chart, axis, metric, unit, value, moved, frozen, onMove }) {
+  const line = useRef(/** @type {any} */ (null));
+  const finder = axis === "y" ? { yAxisIndex: 0 } : { xAxisIndex: 0 };
+  const [low, high] = chart.getModel().getComponent(`${axis}Axis`, 0).axis.scale.getExtent();
+  const size = axis === "y" ? chart.getHeight() - GRID.bottom : chart.getWidth() - GRID.right;
+  const first = axis === "y" ? GRID.top : GRID.left;
+  const place = Math.min(size, Math.max(first, chart.convertToPixel(finder, value)));
+  const beyond = value > high ? "above what is shown" : value < low ? "below what is shown" : "";
+
+  const drag = (event) => {
+    if (frozen || !line.current.hasPointerCapture(event.pointerId)) return;
+    const box = line.current.parentElement.getBoundingClientRect();
+    const pixel = axis === "y" ? event.clientY - box.top : event.clientX - box.left;
+    onMove(positive(chart.convertFromPixel(finder, Math.min(size, Math.max(first, pixel)))));
+  };
+  const press = (event) => {
+    const direction = { ArrowUp: 1, ArrowRight: 1, PageUp: 10, ArrowDown: -1, ArrowLeft: -1, PageDown: -10 }[event.key];
+    if (!direction || frozen) return;
+    event.preventDefault();
+    onMove(positive(value + direction * STEP * (event.shiftKey ? 10 : 1) * (high - low)));
+  };
+  const style = axis === "y"
+    ? { top: `${place}px`, left: `${GRID.left}px`, right: `${GRID.right}px` }
+    : { left: `${place}px`, top: `${GRID.top}px`, bottom: `${GRID.bottom}px` };
+  return html`<div
+    ref=${line} class="epsilon ${axis} ${moved ? "moved" : ""} ${frozen ? "frozen" : ""}" style=${style}
+    role="slider" tabindex="0" aria-label="Bound on ${metricLabel(metric)}" aria-orientation=${axis === "y" ? "vertical" : "horizontal"}
+    aria-valuemin=${low} aria-valuemax=${high} aria-valuenow=${value} aria-valuetext="at most ${quantity(value, unit)}" aria-disabled=${frozen ? "true" : undefined}
+    onPointerDown=${(event) => { line.current.setPointerCapture(event.pointerId); event.preventDefault(); line.current.focus(); }}
+    onPointerMove=${drag} onKeyDown=${press}>
+    <span class="tag">${metricLabel(metric)} ≤ ${quantity(value, unit)}${beyond && html`<em> ${beyond}</em>`}</span>
+  </div>`;
+}
+
+/** Bounds are positive, and four digits are as many as anyone means. @param {number} value @returns {number} */
+function positive(value) {
+  return Number(Math.max(value, 1e-9).toPrecision(4));
+}

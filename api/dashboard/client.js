@@ -1,0 +1,97 @@
+/** The only way to the API: bearer key, JSON in, JSON or a `Problem` out. */
+
+import { currentKey } from "./session.js";
+
+const PATIENCE_MS = 30_000;
+
+/**
+ * A refusal by the API (RFC 9457), or the absence of an answer (`status` 0).
+ *
+ * @typedef {{pointer: string, reason: string, nearest?: string}} Fault
+ */
+export class Problem extends Error {
+  /** @param {{status?: number, code?: string, title?: string, detail?: string, hint?: string, errors?: Fault[]}} document */
+  constructor(document) {
+    super(document.detail || document.title || "The request failed.");
+    this.status = document.status ?? 0;
+    this.code = document.code ?? "";
+    this.hint = document.hint ?? "";
+    /** @type {Fault[]} */
+    this.faults = document.errors ?? [];
+  }
+}
+
+/** @param {string} path @param {Record<string, unknown>} [query] */
+export function address(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** @returns {Record<string, string>} */
+export function authorization() {
+  const key = currentKey();
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
+/**
+ * @param {string} method
+ * @param {string} url
+ * @param {{body?: BodyInit, headers?: Record<string, string>}} [given]
+ * @returns {Promise<Response>} A successful response.
+ * @throws {Problem}
+ */
+async function send(method, url, { body, headers } = {}) {
+  let response;
+  try {
+    response = await fetch(url, {
+      method,
+      body,
+      headers: { Accept: "application/json", ...authorization(), ...headers },
+      signal: AbortSignal.timeout(PATIENCE_MS),
+      cache: "no-store",
+    });
+  } catch {
+    throw new Problem({
+      code: "disconnected",
+      detail: "The server did not answer.",
+      hint: "The page tries again by itself. Is `blocksmith up` running?",
+    });
+  }
+  if (response.ok) return response;
+  throw new Problem({ status: response.status, ...(await response.json().catch(() => ({ title: response.statusText }))) });
+}
+
+/** @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<any>} */
+export async function get(path, query) {
+  return (await send("GET", address(path, query))).json();
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [document]
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<any>} The answer, or null when there is none.
+ */
+export async function change(method, path, document, headers = {}) {
+  const body = document === undefined ? undefined : JSON.stringify(document);
+  const typed = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
+  const response = await send(method, path, { body, headers: typed });
+  return response.status === 204 ? null : response.json();
+}
+
+/** @param {string} path @param {string} text @param {string} type @param {Record<string, string>} [headers] @returns {Promise<any>} */
+export async function sendText(path, text, type, headers = {}) {
+  return (await send("POST", path, { body: text, headers: { "Content-Type": type, ...headers } })).json();
+}
+
+/** Save a protected file under a name: a link cannot carry the key. @param {string} path @param {string} name */
+export async function download(path, name) {
+  const blob = await (await send("GET", path, { headers: { Accept: "*/*" } })).blob();
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

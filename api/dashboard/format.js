@@ -1,0 +1,84 @@
+/** Numbers, times and names as people read them. */
+
+const UNITS = { parameters: "", GMAC: " GMAC", ms: " ms", 1: "" };
+const LABELS = {
+  params: "Parameters",
+  gmacs: "GMACs",
+  gmacs_without_attention_products: "GMACs without attention products",
+  table_latency_ms: "Table latency",
+  latency_ms: "Latency",
+  noise_mse: "Noise MSE",
+  noise_mse_relative: "Relative noise MSE",
+  feature_distance: "Feature distance",
+};
+
+/** @param {string} metric @returns {string} */
+export function metricLabel(metric) {
+  return LABELS[metric] ?? metric.replaceAll("_", " ");
+}
+
+/** @param {string} metric @param {string} unit @returns {string} The label with its unit, for axes. */
+export function axisLabel(metric, unit) {
+  return unit && unit !== "1" && unit !== "parameters" && unit !== "GMAC" ? `${metricLabel(metric)} (${unit})` : metricLabel(metric);
+}
+
+/** Four significant digits, with a thousands suffix from 10,000 on. @param {number | null | undefined} value @returns {string} */
+export function number(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  const size = Math.abs(value);
+  if (size >= 1e9) return `${trim(value / 1e9)} G`;
+  if (size >= 1e6) return `${trim(value / 1e6)} M`;
+  if (size >= 1e4) return `${trim(value / 1e3)} k`;
+  if (size !== 0 && size < 1e-3) return value.toExponential(2).replace("-", "−");
+  return trim(value);
+}
+
+/** @param {number} value */
+function trim(value) {
+  return String(Number(value.toPrecision(4))).replace("-", "−");
+}
+
+/** @param {number | null | undefined} value @param {string} [unit] @returns {string} */
+export function quantity(value, unit = "1") {
+  return number(value) + (value === null || value === undefined ? "" : (UNITS[unit] ?? ` ${unit}`));
+}
+
+/** @param {{mean: number, sem: number, unit: string} | null | undefined} value @returns {string} The mean with its 95 % interval. */
+export function measurement(value) {
+  if (!value) return "–";
+  return value.sem > 0 ? `${number(value.mean)} ± ${number(1.96 * value.sem)}${UNITS[value.unit] ?? ` ${value.unit}`}` : quantity(value.mean, value.unit);
+}
+
+/** @param {number | null | undefined} seconds @returns {string} */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${trim(Number(seconds.toFixed(1)))} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** @param {number | null | undefined} at Unix seconds. @returns {string} */
+export function ago(at) {
+  return at ? `${duration(Math.max(0, Date.now() / 1000 - at))} ago` : "–";
+}
+
+/** @param {number | null | undefined} at Unix seconds. @returns {string} Local date and time. */
+export function moment(at) {
+  return at ? new Date(at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" }) : "–";
+}
+
+/** @param {number | null | undefined} bytes @returns {string} */
+export function bytes(bytes) {
+  if (bytes === null || bytes === undefined) return "–";
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${trim(bytes / 1024 ** power)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
+
+/** @param {Record<string, string>} architecture @returns {string} Stages that differ from the teacher. */
+export function architectureText(architecture) {
+  const changed = Object.entries(architecture).filter(([, variant]) => variant !== "teacher");
+  return changed.length ? changed.map(([stage, variant]) => `${stage} ${variant}`).join(" · ") : "teacher";
+}

@@ -1,0 +1,16 @@
+/** Entry: take the key from the address, set the theme, draw the page. */
+
+import { applyTheme } from "./parts/theme.js";
+import { consumeKeyInAddress } from "./session.js";
+import { html, render } from "./vendor/preact-standalone.mjs";
+import { Page } from "./views/page.js";
+
+consumeKeyInAddress();
+addEventListener("hashchange", () => {
+  if (!location.hash.startsWith("#key=")) return;
+  consumeKeyInAddress();
+  location.reload();
+});
+applyTheme();
+const root = /** @type {Element} */ (document.getElementById("page"));
+render(html`<${Page} />`, root);

@@ -1,0 +1,3 @@
+declare const echarts: any;
+export function init(...args: any[]): any;
+export default echarts;

@@ -1,0 +1,2 @@
+export function load(text: string): any;
+export function dump(value: any, options?: object): string;

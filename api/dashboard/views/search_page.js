@@ -1,0 +1,63 @@
+/** One search: what it found, what it does, and what other bounds would make of it. */
+
+import { analyse, defaultAxes } from "../analysis.js";
+import { loadCharts } from "../charts/chart.js";
+import { Loading, ProblemNotice } from "../parts/notice.js";
+import { usePlace } from "../router.js";
+import { SearchModel } from "../search_model.js";
+import { selectedNumbers } from "../selection.js";
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
+import { BoundsPanel } from "./bounds_panel.js";
+import { EventFeed } from "./event_feed.js";
+import { HeatMap } from "./heat_map.js";
+import { HypervolumePanel } from "./hypervolume_panel.js";
+import { LibraryPanel } from "./library_panel.js";
+import { ParetoPanel } from "./pareto_panel.js";
+import { SearchHeader } from "./search_header.js";
+import { TrialDrawer } from "./trial_drawer.js";
+import { TrialsPanel } from "./trials_panel.js";
+
+/** @param {{id: string, me: any}} props */
+export function SearchPage({ id, me }) {
+  const model = useModel(id);
+  const { query } = usePlace();
+  const [draft, setDraft] = useState(/** @type {import("../front.js").Bound[] | null} */ (null));
+  const { search, trials, versions } = model;
+  const version = versions.find((one) => String(one.version) === query.bounds) ?? versions.at(-1);
+  const bounds = draft ?? version?.constraints ?? [];
+  const objectives = version?.objectives ?? [];
+  const known = Object.keys(trials.metrics);
+  const usual = version ? defaultAxes(objectives, version.constraints, known) : ["params", "noise_mse_relative"];
+  const shown = /** @type {[string, string]} */ ([known.includes(query.x) ? query.x : usual[0], known.includes(query.y) ? query.y : usual[1]]);
+
+  const analysis = useMemo(() => analyse(trials, { objectives, bounds }, shown), [trials.revision, bounds, version, ...shown]);
+  const selected = useMemo(() => selectedNumbers(query, trials), [query.sel, query.block, trials.revision]);
+
+  if (!search) return model.problem ? html`<${ProblemNotice} problem=${model.problem} retry=${() => model.open()} />` : html`<${Loading} what="Loading the search" />`;
+  const view = { model, me, query, version, bounds, draft, setDraft, shown, analysis, selected };
+  return html`<div class="search-page">
+    <${SearchHeader} ...${view} />
+    <${ProblemNotice} problem=${model.problem} retry=${() => model.refresh()} />
+    <div class="columns">
+      <div class="stack"><${ParetoPanel} ...${view} /></div>
+      <div class="stack"><${BoundsPanel} ...${view} /><${HypervolumePanel} ...${view} /></div>
+    </div>
+    <${HeatMap} ...${view} />
+    <${TrialsPanel} ...${view} />
+    <div class="columns even"><${LibraryPanel} ...${view} /><${EventFeed} ...${view} /></div>
+    ${query.trial && html`<${TrialDrawer} key=${query.trial} number=${Number(query.trial)} ...${view} />`}
+  </div>`;
+}
+
+/** @param {string} id @returns {SearchModel} A model that redraws the page when it changes. */
+function useModel(id) {
+  const [, redraw] = useState(0);
+  const model = useRef(/** @type {any} */ (null));
+  model.current ??= new SearchModel(id, () => redraw((before) => before + 1));
+  useEffect(() => {
+    loadCharts();
+    model.current.open();
+    return () => model.current.close();
+  }, []);
+  return model.current;
+}

@@ -1,0 +1,119 @@
+/** The usual fields of a spec, each with its faults beside it. */
+
+import { metricLabel } from "../format.js";
+import { faultsAt, fieldOf, withField } from "../spec_document.js";
+import { html } from "../vendor/preact-standalone.mjs";
+import { SpaceField } from "./space_field.js";
+
+/** Fields that the form shows: faults of all others are listed beside the button. */
+export const FORM_POINTERS = ["/name", "/teacher", "/objectives", "/constraints", "/budget", "/parallelism", "/seed", "/strategy", "/latency", "/space"];
+
+/** @param {{spec: any, setSpec: (spec: any) => void, faults: any[], catalogue: any}} props */
+export function SpecForm({ spec, setSpec, faults, catalogue }) {
+  const set = (path, value) => setSpec(withField(spec, path, value));
+  const metrics = catalogue ? catalogue.metrics.filter((metric) => metric.searchable) : [];
+  const common = { spec, set, faults };
+  return html`<section class="panel"><header><h2>Spec</h2><span class="muted small">Everything else has a default; see Text for all fields.</span></header>
+    <form class="body stack" onSubmit=${(event) => event.preventDefault()}>
+      <div class="fields">
+        <${TextField} ...${common} path=${["name"]} label="Name" required=${true} />
+        <${TextField} ...${common} path=${["teacher", "source"]} label="Teacher" hint="reference, a folder on the server, or a hub name" />
+      </div>
+      <fieldset><legend>Minimise</legend>
+        <div class="fields">
+          <${MetricField} ...${common} index=${0} label="Objective" metrics=${metrics} />
+          <${MetricField} ...${common} index=${1} label="Second objective" metrics=${metrics} hint="Two objectives: the whole Pareto front" />
+        </div>
+        <${Faults} faults=${faultsAt(faults, "/objectives")} />
+      </fieldset>
+      <${Constraints} ...${common} metrics=${metrics} />
+      <fieldset><legend>Effort</legend>
+        <div class="fields">
+          <${NumberField} ...${common} path=${["budget", "trials"]} label="Trials" hint="Met exactly, the teacher included" />
+          <${NumberField} ...${common} path=${["budget", "wall_time_s"]} label="Running time limit (s)" hint="None when empty" />
+          <${NumberField} ...${common} path=${["parallelism"]} label="Jobs at once" />
+          <${NumberField} ...${common} path=${["seed"]} label="Seed" />
+          <${ChoiceField} ...${common} path=${["strategy", "name"]} label="Strategy" empty="auto" choices=${Object.keys(catalogue?.strategies ?? {})} />
+          <${ChoiceField} ...${common} path=${["latency", "device"]} drop=${["latency"]} label="Device to time" empty="none" choices=${Object.keys(catalogue?.devices ?? {})} />
+        </div>
+      </fieldset>
+      <${SpaceField} ...${common} stages=${catalogue?.reference_stages ?? []} />
+    </form>
+  </section>`;
+}
+
+/** @param {any} props */
+function TextField({ spec, set, faults, path, label, hint, required }) {
+  const [id, mine] = [`spec-${path.join("-")}`, faultsAt(faults, `/${path.join("/")}`)];
+  return html`<div class="field"><label for=${id}>${label}</label>
+    <input id=${id} required=${required} autocomplete="off" spellcheck="false" value=${fieldOf(spec, path) ?? ""} aria-invalid=${mine.length ? "true" : undefined} aria-describedby="${id}-fault"
+      onInput=${(event) => set(path, event.target.value || (required ? "" : undefined))} />
+    <${Faults} id="${id}-fault" faults=${mine} hint=${hint} />
+  </div>`;
+}
+
+/** @param {any} props A number that may be half typed: what is no number goes to the server as it is, which says so. */
+function NumberField({ spec, set, faults, path, label, hint }) {
+  const [id, mine] = [`spec-${path.join("-")}`, faultsAt(faults, `/${path.join("/")}`)];
+  const read = (text) => (text.trim() === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text));
+  return html`<div class="field"><label for=${id}>${label}</label>
+    <input id=${id} class="number" inputmode="decimal" autocomplete="off" value=${fieldOf(spec, path) ?? ""} aria-invalid=${mine.length ? "true" : undefined} aria-describedby="${id}-fault"
+      onChange=${(event) => set(path, read(event.target.value))} />
+    <${Faults} id="${id}-fault" faults=${mine} hint=${hint} />
+  </div>`;
+}
+
+/** @param {any} props */
+function ChoiceField({ spec, set, faults, path, drop = path, label, empty, choices }) {
+  const id = `spec-${path.join("-")}`;
+  const value = fieldOf(spec, path) ?? "";
+  return html`<div class="field"><label for=${id}>${label}</label>
+    <select id=${id} value=${value === empty ? "" : value} onChange=${(event) => (event.target.value ? set(path, event.target.value) : set(drop, undefined))}>
+      <option value="">${empty}</option>
+      ${choices.map((choice) => html`<option key=${choice} value=${choice} selected=${choice === value}>${choice}</option>`)}
+    </select>
+    <${Faults} faults=${faultsAt(faults, `/${path.join("/")}`)} />
+  </div>`;
+}
+
+/** @param {any} props One of the objectives; the second may be none. */
+function MetricField({ spec, set, index, label, metrics, hint }) {
+  const objectives = spec.objectives ?? ["params"];
+  const choose = (name) => set(["objectives"], [0, 1].map((i) => (i === index ? name : objectives[i])).filter(Boolean));
+  return html`<div class="field"><label for="objective-${index}">${label}</label>
+    <select id="objective-${index}" value=${objectives[index] ?? ""} onChange=${(event) => choose(event.target.value)}>
+      ${index > 0 && html`<option value="">none</option>`}
+      ${metrics.map((metric) => html`<option key=${metric.name} value=${metric.name} selected=${metric.name === objectives[index]}>${metricLabel(metric.name)}</option>`)}
+    </select>
+    ${hint && html`<span class="hint">${hint}</span>`}
+  </div>`;
+}
+
+/** @param {any} props */
+function Constraints({ spec, set, faults, metrics }) {
+  const bounds = Array.isArray(spec.constraints) ? spec.constraints : [];
+  const put = (after) => set(["constraints"], after);
+  const free = metrics.find((metric) => !bounds.some((bound) => bound.metric === metric.name));
+  return html`<fieldset><legend>Bounds</legend>
+    ${bounds.map((bound, i) => {
+      const mine = faultsAt(faults, `/constraints/${i}`);
+      const edit = (change) => put(bounds.map((one, j) => (i === j ? { ...one, ...change } : one)));
+      return html`<div key=${i} class="constraint">
+        <select aria-label="Metric of bound ${i + 1}" value=${bound.metric} onChange=${(event) => edit({ metric: event.target.value })}>
+          ${metrics.map((metric) => html`<option key=${metric.name} value=${metric.name} selected=${metric.name === bound.metric}>${metricLabel(metric.name)}</option>`)}
+        </select>
+        <span>≤</span>
+        <input class="number" inputmode="decimal" aria-label="Bound ${i + 1}, at most" aria-invalid=${mine.length ? "true" : undefined} value=${bound.at_most}
+          onChange=${(event) => edit({ at_most: event.target.value.trim() !== "" && !Number.isNaN(Number(event.target.value)) ? Number(event.target.value) : event.target.value })} />
+        <button type="button" class="quiet icon" aria-label="Remove bound ${i + 1}" onClick=${() => put(bounds.filter((_, j) => j !== i))}>✕</button>
+        <${Faults} faults=${mine} />
+      </div>`;
+    })}
+    ${free && bounds.length < 8 && html`<button type="button" class="small" onClick=${() => put([...bounds, { metric: free.name, at_most: 1 }])}>Add a bound</button>`}
+  </fieldset>`;
+}
+
+/** @param {{faults: any[], hint?: string, id?: string}} props */
+export function Faults({ faults, hint, id }) {
+  return html`<span id=${id} class=${faults.length ? "fault" : "hint"}>${faults.length ? faults.map((fault) => `${fault.reason}${fault.nearest ? `; nearest: ${fault.nearest}` : ""}`).join(". ") : (hint ?? "")}</span>`;
+}
