@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from nas.errors import TransientError
+from nas.errors import Conflict, TransientError
 from storage.administration.audit import SqlAudit
 from storage.administration.exports import SqlExports
 from storage.administration.idempotency import SqlIdempotency
@@ -111,6 +113,24 @@ class Database:
         """
         with _transaction(self.engine, "read") as connection:
             connection.execute(text("SELECT 1"))
+
+    def backup(self, file: Path) -> None:
+        """Copy the database as it stands into a new SQLite file; writers go on meanwhile.
+
+        Raises:
+            Conflict: If this is a PostgreSQL database: `pg_dump` does it better.
+            TransientError: If the disk is full.
+        """
+        if self.engine.dialect.name != "sqlite":
+            raise Conflict("A PostgreSQL database is not a file that could be copied.", "Use pg_dump.")
+        with with_access(self.engine, "none").connect() as connection:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            try:
+                with closing(sqlite3.connect(file)) as target:
+                    source.backup(target)
+            except sqlite3.Error as error:
+                raise TransientError(f"The database cannot be copied ({error}).", "Free some space.") from error
 
     def close(self) -> None:
         """Close all pooled connections."""
