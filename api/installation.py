@@ -12,8 +12,8 @@ from nas.domain.trial import Trial
 from nas.engine.jobs import network_latency
 
 if TYPE_CHECKING:
-    from storage.artifacts import DirectoryWorkspace
     from storage.unit_of_work import Database
+    from storage.workspaces import AnyWorkspace
 
 
 class Installation:
@@ -42,16 +42,25 @@ class Installation:
         return self._database
 
     @property
-    def workspace(self) -> DirectoryWorkspace:
+    def workspace(self) -> AnyWorkspace:
         """What workers may touch."""
-        from storage.artifacts import DirectoryWorkspace
+        from storage.workspaces import open_workspace
 
-        return DirectoryWorkspace(self.settings.data.resolve())
+        return open_workspace(self.settings.data.resolve(), self.settings.artifacts)
 
     def searches(self) -> list[Search]:
         """All searches, newest first."""
         with self.database.reader() as uow:
             return list(uow.searches.list())
+
+    def search(self, search_id: str) -> Search:
+        """One search.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        with self.database.reader() as uow:
+            return uow.searches.get(search_id)
 
     def search_with_trials(self, search_id: str) -> tuple[Search, list[Trial]]:
         """One search and its trials; `latest` names the newest search.

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import inspect, model, run, serve, teacher
+from api.cli import inspect, model, run, serve, teacher, upkeep
 from api.cli.console import run_guarded
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ run.register(app)
 serve.register(app)
 inspect.register(app)
 model.register(app)
+upkeep.register(app)
 app.add_typer(teacher.app, name="teacher")
 
 
