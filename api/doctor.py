@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,8 +35,13 @@ class Finding(Value):
     remedy: str = ""
 
 
-def examine(installation: Installation) -> Iterator[Finding]:
-    """Run every check, cheap ones first; a check that breaks is a finding, not an error."""
+def examine(installation: Installation, url: str | None = None) -> Iterator[Finding]:
+    """Run every check, cheap ones first; a check that breaks is a finding, not an error.
+
+    Args:
+        installation: What is looked at.
+        url: A server; None takes the one that serves the data directory, if any.
+    """
     checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("python", _python),
         ("packages", _packages),
@@ -43,6 +49,8 @@ def examine(installation: Installation) -> Iterator[Finding]:
         ("memory", _memory),
         ("disk", lambda: _disk(installation.settings.data)),
         ("database", lambda: _database(installation)),
+        ("key file", lambda: _key_file(installation.settings.data)),
+        ("server", lambda: _server(installation.settings.data, url)),
         ("torch", _torch),
         ("reference teacher", _reference),
         ("onnxruntime", _onnxruntime),
@@ -90,6 +98,10 @@ def _memory() -> Finding:
 
 def _disk(data: Path) -> Finding:
     existing = next(folder for folder in (data.resolve(), *data.resolve().parents) if folder.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding(
+            check="disk", verdict="failed", detail=f"{existing} may not be written", remedy="Put --data elsewhere."
+        )
     free = shutil.disk_usage(existing).free
     short = free < _ENOUGH_DISK
     return Finding(
@@ -101,8 +113,64 @@ def _disk(data: Path) -> Finding:
 
 
 def _database(installation: Installation) -> Finding:
+    database = installation.database  # opening it brings its schema up to date
+    database.ping()
+    kind = database.engine.dialect.name
     count = len(installation.searches())
-    return Finding(check="database", verdict="ok", detail=f"{count} searches")
+    return Finding(check="database", verdict="ok", detail=f"{kind}, its schema is this version's, {count} searches")
+
+
+def _key_file(data: Path) -> Finding:
+    from api.up.local_key import FILE
+
+    file = data / FILE
+    if not file.exists():
+        return Finding(check="key file", verdict="ok", detail="none yet; the first `blocksmith up` makes it")
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        return Finding(
+            check="key file",
+            verdict="failed",
+            detail=f"{file} has mode {mode:o}: others may read the key to everything",
+            remedy=f"chmod 600 {file}, then revoke the key: blocksmith key list; blocksmith key revoke ID",
+        )
+    return Finding(check="key file", verdict="ok", detail=f"{file} is readable by its owner alone")
+
+
+def _server(data: Path, url: str | None) -> Finding:
+    from api.up.record import read_record, running_server
+
+    record = running_server(data)
+    if url is None and record is None:
+        if read_record(data) is not None:
+            return Finding(
+                check="server",
+                verdict="warning",
+                detail="it was killed; searches wait",
+                remedy=f"Start it again: blocksmith up --data {data}",
+            )
+        return Finding(check="server", verdict="ok", detail="none runs here; `blocksmith up` starts one")
+    return _readiness(url or (record.url if record else ""))
+
+
+def _readiness(url: str) -> Finding:
+    import httpx
+
+    try:
+        health = httpx.get(f"{url}/health/ready", timeout=10.0).json()
+        failing = ", ".join(f"{check['name']}: {check['detail']}" for check in health["checks"] if not check["ok"])
+        status = str(health["status"])
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        return Finding(
+            check="server",
+            verdict="failed",
+            detail=f"{url} does not answer as a server of ours: {type(error).__name__}",
+            remedy="Look at its logs, or start it: blocksmith up",
+        )
+    verdicts: dict[str, Verdict] = {"ready": "ok", "degraded": "warning"}
+    remedy = "" if status == "ready" else "Look at its logs; without workers, searches wait for a coordinator."
+    detail = f"{url} is {status}" + (f" ({failing})" if failing else "")
+    return Finding(check="server", verdict=verdicts.get(status, "failed"), detail=detail, remedy=remedy)
 
 
 def _torch() -> Finding:

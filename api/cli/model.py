@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.connection import UrlOption
 from api.cli.console import DataOption, JsonOption, console, print_json, print_table
 
 
@@ -49,14 +50,14 @@ def catalogue(as_json: JsonOption = False) -> None:
         print_table(kind, ("name", "meaning"), list(entries.items()))
 
 
-def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Check that this machine can run a search, and say what to do where it cannot."""
+def doctor(data: DataOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Check this machine, its data directory and its server, and say what to do where something is amiss."""
     from api.doctor import examine
     from api.installation import Installation
 
     findings = []
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "failed": "[bold red]failed[/]"}
-    for finding in examine(Installation(data)):
+    for finding in examine(Installation(data), url):
         findings.append(finding)
         if not as_json:
             console.print(f"{marks[finding.verdict]:>18}  [bold]{finding.check}[/]  {finding.detail}")

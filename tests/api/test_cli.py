@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
+from api.up.record import ServerRecord
 from nas.errors import TransientError
 
 
@@ -70,7 +71,7 @@ def test_a_bug_shows_no_traceback_but_keeps_one(
 ) -> None:
     from api import doctor
 
-    def explode(installation: object) -> None:
+    def explode(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.chdir(tmp_path)
@@ -110,6 +111,28 @@ def test_doctor_finds_this_machine_able(tmp_path: Path, capsys: pytest.CaptureFi
     assert {"database", "torch", "reference teacher", "onnxruntime", "ray"} <= set(findings)
     assert [name for name, finding in findings.items() if finding["verdict"] == "failed"] == []
     assert "a worker answered" in findings["ray"]["detail"]
+
+
+def test_doctor_finds_what_is_amiss_with_the_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers import probe
+
+    monkeypatch.setattr(probe, "answering_worker", lambda: "a worker answered")
+    (tmp_path / "local.key").write_text("bsk_")
+    (tmp_path / "local.key").chmod(0o644)
+    (tmp_path / "server.json").write_text(
+        ServerRecord(url="http://127.0.0.1:1", pid=1, started_at=0).model_dump_json()
+    )
+    assert run("doctor", "--data", str(tmp_path), "--json") == 1
+    findings = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["key file"]["verdict"] == "failed"
+    assert "chmod 600" in findings["key file"]["remedy"]
+    assert findings["server"]["verdict"] == "warning"
+    assert "blocksmith up" in findings["server"]["remedy"]
+    assert run("doctor", "--data", str(tmp_path), "--url", "http://127.0.0.1:1", "--json") == 1
+    findings = {finding["check"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert findings["server"]["verdict"] == "failed"
 
 
 def test_doctor_says_what_failed_and_exits_with_1(
