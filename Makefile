@@ -10,7 +10,13 @@ UV := $(BIN)/uv pip install --quiet --system-certs
 PIP_FLAGS ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test setup setup-development lint types layers check docs clean
+# Of `make chaos`: how many faults, from which seed, on which database.
+FAULTS ?= 200
+SEED ?= 1
+DATABASE ?= sqlite
+DEMO_DATA := demo-output/data
+
+.PHONY: help demo demo-stop test setup setup-development lint types layers check docs openapi chaos bench-service clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  -/'
@@ -29,8 +35,14 @@ $(VENV)/.installed-development: $(VENV)/.installed
 setup: $(VENV)/.installed  ## create .venv with everything the product needs
 setup-development: $(VENV)/.installed-development  ## and what its tests need
 
-demo: setup  ## the main job: distil, search, front, export (about three minutes on two cores)
-	$(BIN)/blocksmith run examples/reference-demo.yaml --data demo-output/data --output demo-output
+demo: setup  ## the main job through the service: distil, search, front, export, page (about three minutes on two cores)
+	$(BIN)/blocksmith up --data $(DEMO_DATA) --detach
+	$(BIN)/blocksmith submit examples/reference-demo.yaml --data $(DEMO_DATA) --wait --output demo-output
+	@$(BIN)/blocksmith up --data $(DEMO_DATA) --detach
+	@echo "Stop the service with: make demo-stop"
+
+demo-stop: setup  ## stop the service that `make demo` left running
+	$(BIN)/blocksmith down --data $(DEMO_DATA)
 
 test: setup-development  ## the whole test suite
 	$(BIN)/python -m pytest
@@ -47,6 +59,15 @@ layers: setup-development
 
 docs: setup-development  ## regenerate the CLI reference
 	$(BIN)/typer api.cli.main utils docs --name blocksmith --output docs/cli.md
+
+openapi: setup-development  ## regenerate docs/openapi.json
+	$(BIN)/python -m api.openapi docs/openapi.json
+
+chaos: setup-development  ## kill, stop, cut and fill: FAULTS=200 SEED=1 DATABASE=sqlite|postgresql
+	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --database $(DATABASE)
+
+bench-service: setup-development  ## speed of the service: reads, streams, memory, fairness
+	$(BIN)/python -m benchmarks.service
 
 check: lint types layers test  ## what continuous integration runs
 

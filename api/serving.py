@@ -21,8 +21,10 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     import uvicorn
 
     from api.installation import Installation
+    from api.logs import configure_logging
     from api.server import make_app
 
+    configure_logging(settings.log_format, settings.log_level)
     config = uvicorn.Config(
         make_app(Installation(settings=settings)),
         log_config=None,
