@@ -1,4 +1,4 @@
-"""Random stories told to memory and to SQLite at once: every answer has to be the same."""
+"""Random stories told to memory and to a real database at once: every answer has to be the same."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import event
 
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
+from nas.domain.objective import OutcomeConstraint, Problem
 from nas.errors import NasError
 from nas.ports import UnitOfWork
 from storage.in_memory import InMemoryDatabase
@@ -50,10 +51,13 @@ class SameStory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="story-"))
-        self.both = [InMemoryDatabase(), sqlite_without_disk_waits(self.folder / "b.db")]
+        self.both = [InMemoryDatabase(), self.real_database()]
         self._begin()
         self.both_say(lambda work: work.searches.add(a_search("alpha")))
         self.commit()
+
+    def real_database(self) -> Database:
+        return sqlite_without_disk_waits(self.folder / "b.db")
 
     def _begin(self) -> None:
         self.blocks = [database.unit_of_work() for database in self.both]
@@ -118,6 +122,25 @@ class SameStory(RuleBasedStateMachine):
         after = a_trial(number, search, architecture).evolve(status=status)
         self.both_say(lambda work: work.trials.replace(expected, after))
 
+    @rule(search=searches, at=st.sampled_from([None, 5.0, 50.0]))
+    def trash(self, search: str, at: float | None) -> None:
+        self.both_say(lambda work: work.searches.trash(search, at))
+
+    @rule(search=searches, at_most=st.sampled_from([0.25, 1e-9]))
+    def add_bounds(self, search: str, at_most: float) -> None:
+        problem = Problem(constraints=(OutcomeConstraint(metric="noise_mse", at_most=at_most),))
+        self.both_say(lambda work: work.searches.add_bounds(search, problem, "me", 2.5))
+
+    @rule(search=searches, number=numbers, attempt=st.integers(0, 1), text=st.sampled_from(["", "\x00 ε \ud800"]))
+    def add_log(self, search: str, number: int, attempt: int, text: str) -> None:
+        self.both_say(lambda work: work.trials.add_log(search, number, attempt, text))
+        self.both_say(lambda work: list(work.trials.logs(search, number)))
+
+    @rule(search=searches, keys=st.lists(st.sampled_from("klm")))
+    def note_use(self, search: str, keys: list[str]) -> None:
+        self.both_say(lambda work: work.library.note_use(search, keys))
+        self.both_say(lambda work: list(work.library.uses(search)))
+
     @rule(search=searches, number=numbers)
     def get_trial(self, search: str, number: int) -> None:
         self.both_say(lambda work: work.trials.get(search, number))
@@ -129,6 +152,13 @@ class SameStory(RuleBasedStateMachine):
     @rule(search=searches, after=st.integers(-2, 3), limit=st.integers(0, 3))
     def read_events(self, search: str, after: int, limit: int) -> None:
         self.both_say(lambda work: list(work.events.after(search, after, limit)))
+
+    @rule(search=searches, after=st.integers(-1, 3), limit=st.integers(0, 3), statuses=st.lists(trial_statuses))
+    def read_trials(self, search: str, after: int, limit: int, statuses: list[TrialStatus]) -> None:
+        self.both_say(lambda work: list(work.trials.page(search, after, limit, statuses)))
+        self.both_say(lambda work: list(work.trials.changed_after(search, after)))
+        self.both_say(lambda work: work.trials.counts(search))
+        self.both_say(lambda work: work.events.last(search))
 
     @rule(key=st.sampled_from("kl"), number=numbers)
     def keep_results(self, key: str, number: int) -> None:
@@ -148,8 +178,15 @@ class SameStory(RuleBasedStateMachine):
 
     @invariant()
     def show_the_same_searches_and_trials(self) -> None:
+        names = ("alpha", "beta")
         shown = [
-            (list(work.searches.list()), [list(work.trials.of_search(name)) for name in ("alpha", "beta")])
+            (
+                list(work.searches.list()),
+                [[search.id for search in work.searches.open(now)] for now in (4.0, 5.0, 60.0)],
+                [list(work.searches.bounds(name)) for name in names],
+                [list(work.trials.of_search(name)) for name in names],
+                work.leases.held(),
+            )
             for work in self.works
         ]
         assert shown[0] == shown[1]
@@ -161,7 +198,17 @@ class SameStory(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+class SameStoryOnPostgresql(SameStory):
+    """The same against a real server; fewer examples, because each begins with emptying it."""
+
+    def real_database(self) -> Database:
+        databases.make("postgresql", self.folder).close()
+        return open_database(databases.address_of(databases.migrated_postgresql()))
+
+
 TestSameStory = SameStory.TestCase
 TestSameStory.settings = settings(
     max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+TestSameStoryOnPostgresql = SameStoryOnPostgresql.TestCase
+TestSameStoryOnPostgresql.settings = settings(TestSameStory.settings, max_examples=10)
