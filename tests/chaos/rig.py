@@ -1,0 +1,180 @@
+"""Runs the service, its users and a schedule of faults, and judges what stands after each."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from nas.errors import TransientError
+from tests.chaos.corruptions import overlooked
+from tests.chaos.evidence import Evidence, JobLog, read_stories, read_tokens
+from tests.chaos.injector import Injector, Undo
+from tests.chaos.invariants import Violation, judge
+from tests.chaos.recovery import Recovery, read_standings
+from tests.chaos.schedule import Burst, Fault
+from tests.chaos.service import Service
+from tests.chaos.traffic import Traffic
+
+log = logging.getLogger("chaos")
+
+WARM_UP_S = 120.0
+"""How long the service gets until its first evaluation, before anything breaks."""
+
+LAST_SEARCHES_S = 600.0
+"""How long the searches under way get to end after the last fault, as long as each of them keeps moving."""
+
+
+@dataclass
+class Rig:
+    """One run.
+
+    Args:
+        schedule: Bursts, in order.
+        searches: Searches to submit at least; more follow as long as faults do.
+    """
+
+    service: Service
+    schedule: Sequence[Burst]
+    seed: int
+    searches: int
+    violations: list[Violation] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=Evidence)
+    faults: int = 0
+
+    def run(self) -> None:
+        """Apply every burst, wait for recovery after each, see every search to its end."""
+        self.jobs = JobLog(self.service.data / "logs")
+        self.injector = Injector(self.service)
+        self.recovery = Recovery(lambda: read_standings(self.service.database))
+        service = self.service
+        self.traffic = Traffic(service.urls, service.key, str(service.folder / "teacher"), self.seed, self.searches)
+        self.traffic.start()
+        try:
+            self._warm_up()
+            for number, burst in enumerate(self.schedule):
+                self._endure(burst)
+                self._recover(f"burst {number + 1} of {len(self.schedule)}")
+            self._finish()
+        finally:
+            self.traffic.stop()
+
+    def judge(self) -> bool:
+        """Look at everything and compare it with what stood before; False when the database is away."""
+        before = self.traffic.acknowledged()
+        try:
+            stories = read_stories(self.service.database, self.evidence.stories)
+            tokens = read_tokens(self.service.database)
+        except TransientError:
+            return False
+        self.jobs.follow()
+        after = self.traffic.acknowledged()
+        # A promise that changed while the rows were read proves nothing.
+        certain = {search: intent for search, intent in before.intents.items() if after.intents.get(search) == intent}
+        now = Evidence(stories, tokens, dict(self.jobs.evaluations), replace(before, intents=certain))
+        for violation in judge(self.evidence, now):
+            if violation not in self.violations:
+                log.error("VIOLATION %s, %s: %s", violation.invariant, violation.subject, violation.detail)
+                self.violations.append(violation)
+        self.evidence = now
+        return True
+
+    def _warm_up(self) -> None:
+        """Wait until something has been evaluated: before that there is little to break."""
+        until = time.monotonic() + WARM_UP_S
+        while not self.evidence.evaluations:
+            if time.monotonic() > until:
+                raise TimeoutError(f"Nothing was evaluated within {WARM_UP_S:g} s, and nothing is broken yet.")
+            time.sleep(0.5)
+            self.judge()
+
+    def _endure(self, burst: Burst) -> None:
+        """Let a burst happen, judging after each of its faults."""
+        order = count()
+        began = time.monotonic()
+        due: list[tuple[float, int, Fault | None, Undo]] = [
+            (fault.after_s, next(order), fault, _nothing) for fault in burst
+        ]
+        heapq.heapify(due)
+        self.traffic.restless = True
+        while due:
+            at, _, fault, undo = heapq.heappop(due)
+            time.sleep(max(0.0, began + at - time.monotonic()))
+            if fault is None:
+                undo()
+            else:
+                log.info("fault %d: %s, %g s", fault.number, fault.kind, fault.lasts_s)
+                undo = self.injector.begin(fault)
+                self.faults += 1
+                if fault.lasts_s:
+                    heapq.heappush(due, (time.monotonic() - began + fault.lasts_s, next(order), None, undo))
+            self.judge()
+
+    def _recover(self, what: str) -> None:
+        self.traffic.restless = False
+        late, ended = self.recovery.await_all()
+        for violation in late:
+            log.error("VIOLATION %s, %s: %s", violation.invariant, violation.subject, violation.detail)
+        self.violations += late
+        self.traffic.note_ended(ended)
+        if not self.judge():
+            self.violations.append(Violation("moves again", "database", "it cannot be read after the last fault"))
+        log.info("%s: recovered, %d of %d searches ended", what, len(ended), self.traffic.submitted)
+
+    def _finish(self) -> None:
+        """No more faults and no more submissions: everything must end."""
+        while self.traffic.submitted < self.searches:
+            self._recover("submitting the rest")
+        self.traffic.stop()
+        self.traffic.resume_all()
+        until = time.monotonic() + LAST_SEARCHES_S
+        while time.monotonic() < until:
+            self._recover("waiting for the end")
+            standings = read_standings(self.service.database)
+            if all(standing.has_ended for standing in standings.values()):
+                return
+            if self.violations and self.violations[-1].invariant == "moves again":
+                return
+            time.sleep(1.0)
+        self.violations.append(Violation("moves again", "searches", f"not all ended within {LAST_SEARCHES_S:g} s"))
+
+    def summary(self) -> dict[str, Any]:
+        """What happened, for the last line."""
+        statuses = [story.search.status.value for story in self.evidence.stories.values()]
+        missed = overlooked(self.evidence)
+        refused = [f"valid request refused: {refusal}" for refusal in self.traffic.refusals]
+        details = [f"{one.invariant}, {one.subject}: {one.detail}" for one in self.violations] + refused
+        details += [f"the judge overlooks {name}" for name in missed]
+        return {
+            "faults": self.faults,
+            "by_kind": dict(sorted(self.injector.applied.items())),
+            "without_target": dict(self.injector.missed),
+            "searches": len(statuses),
+            "completed": statuses.count("completed"),
+            "ended_otherwise": {name: statuses.count(name) for name in set(statuses) - {"completed"}},
+            "evaluations": sum(self.evidence.evaluations.values()),
+            "recalled": self.jobs.recalled,
+            "answers": dict(self.traffic.answers.most_common()),
+            "starts": {program.name: program.starts for program in self.service.programs},
+            "violations": len(details),
+            "violation_details": details[:50],
+            "longest_recovery_s": round(self.recovery.longest_s, 1),
+            "small_disk": self.service.has_disk,
+        }
+
+
+def keep_logs(folder: Path, service: Service) -> None:
+    """Copy what the workers wrote before the small disk goes away."""
+    target = folder / "worker-logs"
+    target.mkdir(exist_ok=True)
+    for path in (service.data / "logs").glob("*"):
+        (target / path.name).write_bytes(path.read_bytes())
+
+
+def _nothing() -> None:
+    return None
