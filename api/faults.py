@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -33,6 +33,17 @@ def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ..
         for detail in error.errors()
     }
     return tuple(found.values())
+
+
+def fault_of(detail: dict[str, Any]) -> Fault:
+    """A fault of a request: in its body by JSON pointer, elsewhere as `?name` or `header name`."""
+    place, *rest = detail["loc"]
+    reason = _reason(cast(ErrorDetails, detail))
+    if place == "query":
+        return Fault(f"?{rest[0]}" if rest else "?", reason)
+    if place == "header":
+        return Fault(f"header {rest[0]}", reason)
+    return Fault(pointer(*rest), reason)
 
 
 def pointer(*parts: str | int) -> str:

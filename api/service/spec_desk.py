@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from api.settings import Settings
 from api.specs import CheckedSpec, check_spec
+from nas.domain.metric import LATENCY, METRICS
 from nas.errors import TransientError
+
+T = TypeVar("T")
 
 WORKERS: Final = 2
 WAITING: Final = 8
@@ -25,6 +29,7 @@ class SpecDesk:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._threads = concurrent.futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="spec")
+        self._catalogue: dict[str, Any] | None = None
         self._places = threading.BoundedSemaphore(WORKERS + WAITING)
 
     def check(self, document: dict[str, Any]) -> CheckedSpec:
@@ -34,19 +39,32 @@ class SpecDesk:
             SpecError: With every fault found.
             TransientError: If too many are waiting already, or this one takes too long.
         """
+        return self._in_turn(lambda: self._check(document))
+
+    def catalogue(self) -> dict[str, Any]:
+        """Every name that a spec may use; looked up once.
+
+        Raises:
+            TransientError: If too many are waiting already.
+        """
+        if self._catalogue is None:
+            self._catalogue = self._in_turn(_catalogue)
+        return self._catalogue
+
+    def close(self) -> None:
+        """Let no new spec in."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _in_turn(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
             raise TransientError("Too many specs are being checked.", "Try again in a moment.")
-        future = self._threads.submit(self._check, document)
+        future = self._threads.submit(work)
         future.add_done_callback(lambda _: self._places.release())
         try:
             return future.result(timeout=PATIENCE_S)
         except concurrent.futures.TimeoutError:
             future.cancel()
             raise TransientError("Checking the spec took too long.", "Try again, or simplify its teacher.") from None
-
-    def close(self) -> None:
-        """Let no new spec in."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _check(self, document: dict[str, Any]) -> CheckedSpec:
         from api.composition import registered_names
@@ -57,3 +75,22 @@ class SpecDesk:
             checked = check_spec(document, describe_teacher, registered_names(), self._settings.roots)
             resolved: CheckedSpec = checked.evolve(spec=fingerprinted(checked.spec))
         return resolved
+
+
+def _catalogue() -> dict[str, Any]:
+    from api.teachers import catalogue_document
+
+    names = catalogue_document()
+    reference = names["block variants of the reference teacher"]
+    return {
+        "metrics": [
+            {**metric.model_dump(mode="json"), "searchable": metric.name != LATENCY.name} for metric in METRICS
+        ],
+        "strategies": names["strategies"],
+        "devices": names["devices"],
+        "teacher_families": names["teacher families"],
+        "block_families": names["block families"],
+        "reference_stages": [
+            {"stage": stage, "variants": variants.split(", ")} for stage, variants in reference.items()
+        ],
+    }

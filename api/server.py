@@ -1,0 +1,91 @@
+"""The app: every route under `/v1`, health, metrics and the page, behind one gate."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from api.border import answers
+from api.border.gate import Gate
+from api.documents import MAX_DOCUMENT_BYTES
+from api.installation import Installation
+from api.routes import (
+    administration,
+    catalogue,
+    exports,
+    health,
+    library,
+    page,
+    searches,
+    streams,
+    submission,
+    trials,
+)
+from api.service.state import Service
+
+THREADS: Final = 40
+_SUMMARY: Final = "Hardware-aware architecture search: searches, trials, fronts, exports."
+_DESCRIPTION: Final = """
+Send `Authorization: Bearer KEY` with every request. A key belongs to one project or to the whole
+installation, and has a role: `reader`, `submitter` or `admin`. What belongs to another project does not
+exist for it: 404, not 403.
+
+Errors are `application/problem+json` (RFC 9457) with a stable `code`, a `hint`, and every fault of the
+request with a pointer to it. Lists come in pages: send `next` as `cursor` (trials and events: as `after`).
+All times are Unix seconds. Sizes are bytes.
+"""
+
+
+def make_app(installation: Installation, own_token: str | None = None) -> FastAPI:
+    """The app that serves an installation. Stateless: any number may serve one at the same time.
+
+    Args:
+        installation: What to serve; its database is opened with the first request.
+        own_token: Accepted as an admin of the whole installation, for a process that serves itself.
+    """
+    service = Service(installation, own_token)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="Blocksmith",
+        summary=_SUMMARY,
+        description=_DESCRIPTION,
+        version=version("blocksmith"),
+        docs_url=None,  # they load scripts from other hosts; docs/rest.md is the reference
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=MAX_DOCUMENT_BYTES,
+        redirect_slashes=False,
+        telemetry={"tracing": False},
+    )
+    app.state.service = service
+    app.state.query_parameters = {}
+    answers.install(app)
+    for module in (searches, submission, trials, library, streams, exports, administration, catalogue, health):
+        app.include_router(module.routes)
+    page.install(app)
+    app.add_middleware(
+        Gate, metrics=service.metrics, names=(installation.settings.host, *installation.settings.public_names)
+    )
+    app.openapi = functools.partial(_openapi, app, app.openapi)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI, original: Any) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        from api.openapi import completed
+
+        app.openapi_schema = completed(original())
+    return app.openapi_schema
