@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,9 +34,13 @@ def up(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve REST, page and searches from this machine until Ctrl-C. Interrupted searches go on by themselves."""
+    """Serve REST, page and searches from this machine until Ctrl-C. Interrupted searches go on by themselves.
+
+    A data directory has one service: with --detach, one that runs already is left alone and shown.
+    """
     from api.up.detach import start_detached
     from api.up.local_key import read_local_key
+    from api.up.record import running_server
     from api.up.service import run_service
 
     settings = _settings(data, host=host, port=port, slots=slots)
@@ -43,11 +49,11 @@ def up(
         _announce(record, key, settings.data, detached=detach, as_json=as_json)
 
     if not detach:
-        run_service(settings, announce, lambda news: errors.print(news, soft_wrap=True))
+        run_service(settings, announce, _reporter(settings))
         return
     given = {"--host": host, "--port": port, "--slots": slots}
     arguments = [text for name, value in given.items() if value is not None for text in (name, str(value))]
-    record = start_detached(settings.data, arguments)
+    record = running_server(settings.data) or start_detached(settings.data, arguments)
     announce(record, read_local_key(settings.data))
 
 
@@ -110,17 +116,26 @@ def coordinator(
 def _announce(record: ServerRecord, key: str | None, data: Path, *, detached: bool, as_json: bool) -> None:
     from api.up.service import LOGS, page_link
 
-    link = page_link(record.url, key)
+    # The link carries a key: it goes to whoever asked for it, and never into a log.
+    is_shown = detached or as_json or console.is_terminal
+    link = page_link(record.url, key if is_shown else None)
     if as_json:
         print_json({"url": record.url, "page": link, "pid": record.pid, "data": str(data.resolve())})
         return
-    logs = data.resolve() / LOGS
-    how = f"blocksmith down --data {data}" if detached else "Ctrl-C"
-    # The link carries a key: it goes to the terminal of whoever started this, and nowhere else.
-    shown = console if detached or console.is_terminal else errors
-    shown.print(f"Blocksmith runs at {record.url}", soft_wrap=True)
-    shown.print(f"  page  {link}", soft_wrap=True, style="bold")
-    shown.print(f"  data  {data.resolve()}\n  logs  {logs}\n  stop  {how}", soft_wrap=True)
+    how = f"blocksmith down --data {data}" if detached or not console.is_terminal else "Ctrl-C"
+    console.print(f"Blocksmith runs at {record.url}", soft_wrap=True)
+    console.print(f"  page  {link}", soft_wrap=True, style="bold")
+    console.print(f"  data  {data.resolve()}\n  logs  {data.resolve() / LOGS}\n  stop  {how}", soft_wrap=True)
+
+
+def _reporter(settings: Settings) -> Callable[[str], None]:
+    """Where news of the processes goes: to the terminal, or without one to the log."""
+    if errors.is_terminal:
+        return lambda news: errors.print(news, soft_wrap=True)
+    from api.logs import configure_logging
+
+    configure_logging(settings.log_format, settings.log_level)
+    return logging.getLogger("blocksmith.up").warning
 
 
 def _settings(
