@@ -4,7 +4,7 @@ const UNITS = { parameters: "", GMAC: " GMAC", ms: " ms", 1: "" };
 const LABELS = {
   params: "Parameters",
   gmacs: "GMACs",
-  gmacs_without_attention_products: "GMACs without attention products",
+  gmacs_without_attention_products: "GMACs, no attention",
   table_latency_ms: "Table latency",
   latency_ms: "Latency",
   noise_mse: "Noise MSE",
@@ -44,10 +44,15 @@ export function quantity(value, unit = "1") {
   return number(value) + (value === null || value === undefined ? "" : (UNITS[unit] ?? ` ${unit}`));
 }
 
+/** Two digits: an error known better is no error. @param {number} value @returns {string} */
+function roughly(value) {
+  return value < 1e-3 ? value.toExponential(1).replace("-", "−") : number(Number(value.toPrecision(2)));
+}
+
 /** @param {{mean: number, sem: number, unit: string} | null | undefined} value @returns {string} The mean with its 95 % interval. */
 export function measurement(value) {
   if (!value) return "–";
-  return value.sem > 0 ? `${number(value.mean)} ± ${number(1.96 * value.sem)}${UNITS[value.unit] ?? ` ${value.unit}`}` : quantity(value.mean, value.unit);
+  return value.sem > 0 ? `${number(value.mean)} ± ${roughly(1.96 * value.sem)}${UNITS[value.unit] ?? ` ${value.unit}`}` : quantity(value.mean, value.unit);
 }
 
 /** @param {number | null | undefined} seconds @returns {string} */

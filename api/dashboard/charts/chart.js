@@ -26,7 +26,7 @@ export function loadCharts() {
 export function Chart({ option, label, name, onReady, onDrawn, children }) {
   const box = useRef(/** @type {any} */ (null));
   const [chart, setChart] = useState(/** @type {any} */ (null));
-  const drawn = useRef(/** @type {((chart: any) => void) | undefined} */ (onDrawn));
+  const drawn = useRef(onDrawn);
   drawn.current = onDrawn;
 
   useEffect(() => {

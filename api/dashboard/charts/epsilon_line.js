@@ -24,9 +24,10 @@ const STEP = 0.005;
 export function EpsilonLine({ chart, axis, metric, unit, value, moved, frozen, onMove }) {
   const line = useRef(/** @type {any} */ (null));
   const finder = axis === "y" ? { yAxisIndex: 0 } : { xAxisIndex: 0 };
-  const [low, high] = chart.getModel().getComponent(`${axis}Axis`, 0).axis.scale.getExtent();
   const size = axis === "y" ? chart.getHeight() - GRID.bottom : chart.getWidth() - GRID.right;
   const first = axis === "y" ? GRID.top : GRID.left;
+  const ends = [first, size].map((pixel) => chart.convertFromPixel(finder, pixel));
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
   const place = Math.min(size, Math.max(first, chart.convertToPixel(finder, value)));
   const beyond = value > high ? "above what is shown" : value < low ? "below what is shown" : "";
 

@@ -92,7 +92,7 @@ function errorBars(positions, trials, x, y, colours, analysis) {
     const [sx, sy] = [trials.metrics[x].sem[i] ?? 0, trials.metrics[y].sem[i] ?? 0];
     return sx || sy ? [[mx, my, Z95 * sx, Z95 * sy, analysis.classes[i] === FEASIBLE ? 1 : 0]] : [];
   });
-  return { name: "95 % interval", type: "custom", silent: true, data: rows, z: 1, encode: { x: 0, y: 1 }, renderItem: (_, api) => cross(api, colours) };
+  return { name: "95 % interval", type: "custom", clip: true, silent: true, data: rows, z: 1, encode: { x: 0, y: 1 }, renderItem: (_, api) => cross(api, colours) };
 }
 
 /** @param {any} api @param {Record<string, string>} colours */

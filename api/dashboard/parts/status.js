@@ -20,12 +20,17 @@ export function StatusBadge({ status, intent }) {
   return html`<span class="badge ${stopping ? "warn" : (TONES[status] ?? "")}">${word}</span>`;
 }
 
+/** @param {any} search @returns {number} Trials with a verdict, whatever it is. */
+export function finished({ counts }) {
+  return (counts.completed ?? 0) + (counts.failed ?? 0) + (counts.abandoned ?? 0);
+}
+
 /** Trials done, running and lost, of a budget. @param {{search: any}} props */
 export function TrialProgress({ search }) {
   const { completed = 0, running = 0, failed = 0, abandoned = 0 } = search.counts;
   const lost = failed + abandoned;
   const width = (count) => ({ width: `${(100 * count) / Math.max(1, search.budget)}%` });
-  const text = `${completed + lost} of ${search.budget} trials done${running ? `, ${running} running` : ""}${lost ? `, ${lost} without a result` : ""}`;
+  const text = `${finished(search)} of ${search.budget} trials done${running ? `, ${running} running` : ""}${lost ? `, ${lost} without a result` : ""}`;
   return html`<div class="progress" role="img" aria-label=${text} title=${text}>
     <i class="done" style=${width(completed)} /><i class="lost" style=${width(lost)} /><i class="running" style=${width(running)} />
   </div>`;

@@ -6,7 +6,7 @@ export function render(node: any, parent: Element): void;
 export function useState<T>(initial: T | (() => T)): [T, (next: T | ((before: T) => T)) => void];
 export function useEffect(effect: () => void | (() => void), inputs?: readonly any[]): void;
 export function useLayoutEffect(effect: () => void | (() => void), inputs?: readonly any[]): void;
-export function useRef<T>(initial?: T): { current: T };
+export function useRef(initial?: any): { current: any };
 export function useMemo<T>(make: () => T, inputs: readonly any[]): T;
 export function useCallback<T extends Function>(callback: T, inputs: readonly any[]): T;
 export function useErrorBoundary(callback?: (error: any) => void): [any, () => void];

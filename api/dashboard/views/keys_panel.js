@@ -6,6 +6,8 @@ import { ProblemNotice } from "../parts/notice.js";
 import { html, useState } from "../vendor/preact-standalone.mjs";
 import { useFetched } from "./use_fetched.js";
 
+const ROLES = ["reader", "submitter", "admin"];
+
 /** @param {{project: string, me: any}} props */
 export function KeysPanel({ project, me }) {
   const keys = useFetched(`/v1/projects/${project}/keys`);
@@ -22,7 +24,7 @@ export function KeysPanel({ project, me }) {
     <header><h2 id="keys-title">Keys</h2>
       <form class="end" onSubmit=${create}>
         <label class="hidden-text" for="key-name">Name of a new key</label><input id="key-name" placeholder="What is it for?" value=${name} onInput=${(event) => setName(event.target.value)} />
-        <label class="hidden-text" for="key-role">Role</label><select id="key-role" value=${role} onChange=${(event) => setRole(event.target.value)}><option>reader</option><option selected>submitter</option><option>admin</option></select>
+        <label class="hidden-text" for="key-role">Role</label><select id="key-role" value=${role} onChange=${(event) => setRole(event.target.value)}>${ROLES.map((one) => html`<option key=${one} value=${one} selected=${one === role}>${one}</option>`)}</select>
         <button class="small" type="submit">Create key</button>
       </form></header>
     <${ProblemNotice} problem=${problem ?? keys.problem} />

@@ -20,7 +20,7 @@ export function ParetoPanel({ model, query, version, bounds, draft, setDraft, sh
   const [hover, setHover] = useState(/** @type {any} */ (null));
   const [asTable, setAsTable] = useState(false);
   const [everything, setEverything] = useState(false);
-  const [, redrawLines] = useState(0);
+  const [drawn, redrawLines] = useState(0);
   const latest = useRef(/** @type {any} */ ({}));
   latest.current = { query };
   const front = useFetched(version && `/v1/searches/${model.id}/front`, { bounds_version: version?.version }, [model.pulse, version?.version]).value;
@@ -51,7 +51,7 @@ export function ParetoPanel({ model, query, version, bounds, draft, setDraft, sh
     </header>
     ${asTable ? html`<${FrontTable} id=${model.id} trials=${trials} analysis=${analysis} shown=${shown} query=${query} />` : html`
       <${Chart} name="pareto" option=${option} onReady=${listen} onDrawn=${() => redrawLines((n) => n + 1)} label=${`${trials.length} trials, ${metricLabel(shown[1])} against ${metricLabel(shown[0])}; the table shows the same`}>
-        ${chart && trials.length > 0 && lines.map(({ metric, at_most: atMost }) => html`<${EpsilonLine} key=${metric} chart=${chart} axis=${metric === shown[1] ? "y" : "x"} metric=${metric}
+        ${drawn > 0 && trials.length > 0 && lines.map(({ metric, at_most: atMost }) => html`<${EpsilonLine} key=${metric} chart=${chart} axis=${metric === shown[1] ? "y" : "x"} metric=${metric}
           unit=${trials.metrics[metric]?.unit ?? "1"} value=${atMost} moved=${draft !== null} frozen=${false} onMove=${(value) => move(metric, value)} />`)}
         ${hover && html`<${HoverCard} ...${hover} trials=${trials} bounds=${bounds} width=${chart.getWidth()} />`}
         ${trials.length === 0 && html`<div class="veil muted">${model.complete ? "No trials yet" : "Loading trials…"}</div>`}

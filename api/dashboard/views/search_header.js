@@ -2,7 +2,7 @@
 
 import { ago, duration, measurement, metricLabel, moment, number } from "../format.js";
 import { ProblemNotice } from "../parts/notice.js";
-import { StatusBadge, TrialProgress } from "../parts/status.js";
+import { finished, StatusBadge, TrialProgress } from "../parts/status.js";
 import { linkTo } from "../router.js";
 import { html, useEffect } from "../vendor/preact-standalone.mjs";
 import { SearchActions } from "./search_actions.js";
@@ -14,7 +14,7 @@ export function SearchHeader({ model, me, analysis, draft }) {
     document.title = `${search.name} · Blocksmith`;
     return () => { document.title = "Blocksmith"; };
   }, [search.name]);
-  const { completed = 0, running = 0, failed = 0, abandoned = 0 } = search.counts;
+  const { running = 0, failed = 0, abandoned = 0 } = search.counts;
   const onChange = (after) => { model.search = { ...search, ...after }; model.show(); model.refresh(); };
   return html`<header class="search-header stack">
     <div class="bar">
@@ -27,7 +27,7 @@ export function SearchHeader({ model, me, analysis, draft }) {
     ${search.failure && html`<${ProblemNotice} problem=${new Error(search.failure.message)} />`}
     <div class="figures">
       <${Figure} label="Trials"><${TrialProgress} search=${search} />
-        <span>${completed + failed + abandoned} of ${search.budget}${running ? `, ${running} running` : ""}${failed + abandoned ? `, ${failed + abandoned} without a result` : ""}</span>
+        <span>${finished(search)} of ${search.budget}${running ? `, ${running} running` : ""}${failed + abandoned ? `, ${failed + abandoned} without a result` : ""}</span>
       </${Figure}>
       <${Best} trials=${trials} analysis=${analysis} draft=${draft} search=${search} />
       <${Figure} label="Space"><span>${number(search.architectures_in_space)} architectures</span></${Figure}>

@@ -1,10 +1,10 @@
 /** The searches: how far each has come, and what can be done with it. */
 
 import { get } from "../client.js";
-import { ago } from "../format.js";
+import { ago, metricLabel } from "../format.js";
 import { onNews } from "../live.js";
 import { Empty, Loading, ProblemNotice } from "../parts/notice.js";
-import { StatusBadge, TrialProgress } from "../parts/status.js";
+import { finished, StatusBadge, TrialProgress } from "../parts/status.js";
 import { linkTo, setQuery, usePlace } from "../router.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact-standalone.mjs";
 import { BoundsText } from "./bounds_text.js";
@@ -52,8 +52,8 @@ function SearchTable({ list, me }) {
       <td><a class="name" href=${linkTo(["searches", search.search])}>${search.name}</a><div class="muted small mono">${search.search}${search.kind === "dry_run" ? " · dry run" : ""}</div></td>
       ${everyProject && html`<td class="wide">${search.project}</td>`}
       <td><${StatusBadge} status=${search.status} intent=${search.intent} /></td>
-      <td class="progress-cell"><${TrialProgress} search=${search} /><span class="small muted">${search.counts.completed ?? 0} / ${search.budget}</span></td>
-      <td class="wide">${search.objectives.join(", ")}</td>
+      <td class="progress-cell"><${TrialProgress} search=${search} /><span class="small muted">${finished(search)} / ${search.budget}</span></td>
+      <td class="wide">${search.objectives.map(metricLabel).join(", ")}</td>
       <td class="wide"><${BoundsText} bounds=${search.bounds} /></td>
       <td class="wide nowrap muted">${ago(search.created_at)}</td>
       <td class="actions"><${SearchActions} search=${search} me=${me} onChange=${list.replace} small=${true} /></td>

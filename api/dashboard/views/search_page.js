@@ -42,9 +42,9 @@ export function SearchPage({ id, me }) {
       <div class="stack"><${ParetoPanel} ...${view} /></div>
       <div class="stack"><${BoundsPanel} ...${view} /><${HypervolumePanel} ...${view} /></div>
     </div>
-    <${HeatMap} ...${view} />
+    <div class="columns level"><${HeatMap} ...${view} /><${LibraryPanel} ...${view} /></div>
     <${TrialsPanel} ...${view} />
-    <div class="columns even"><${LibraryPanel} ...${view} /><${EventFeed} ...${view} /></div>
+    <${EventFeed} ...${view} />
     ${query.trial && html`<${TrialDrawer} key=${query.trial} number=${Number(query.trial)} ...${view} />`}
   </div>`;
 }

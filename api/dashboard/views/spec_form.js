@@ -83,10 +83,17 @@ function MetricField({ spec, set, index, label, metrics, hint }) {
   return html`<div class="field"><label for="objective-${index}">${label}</label>
     <select id="objective-${index}" value=${objectives[index] ?? ""} onChange=${(event) => choose(event.target.value)}>
       ${index > 0 && html`<option value="">none</option>`}
-      ${metrics.map((metric) => html`<option key=${metric.name} value=${metric.name} selected=${metric.name === objectives[index]}>${metricLabel(metric.name)}</option>`)}
+      <${MetricOptions} metrics=${metrics} chosen=${objectives[index]} />
     </select>
     ${hint && html`<span class="hint">${hint}</span>`}
   </div>`;
+}
+
+/** @param {{metrics: any[], chosen?: string}} props What is chosen is there also while the catalogue is on its way, or does not know it. */
+function MetricOptions({ metrics, chosen }) {
+  const names = metrics.map((metric) => metric.name);
+  const all = chosen && !names.includes(chosen) ? [chosen, ...names] : names;
+  return all.map((name) => html`<option key=${name} value=${name} selected=${name === chosen}>${metricLabel(name)}</option>`);
 }
 
 /** @param {any} props */
@@ -100,7 +107,7 @@ function Constraints({ spec, set, faults, metrics }) {
       const edit = (change) => put(bounds.map((one, j) => (i === j ? { ...one, ...change } : one)));
       return html`<div key=${i} class="constraint">
         <select aria-label="Metric of bound ${i + 1}" value=${bound.metric} onChange=${(event) => edit({ metric: event.target.value })}>
-          ${metrics.map((metric) => html`<option key=${metric.name} value=${metric.name} selected=${metric.name === bound.metric}>${metricLabel(metric.name)}</option>`)}
+          <${MetricOptions} metrics=${metrics} chosen=${bound.metric} />
         </select>
         <span>≤</span>
         <input class="number" inputmode="decimal" aria-label="Bound ${i + 1}, at most" aria-invalid=${mine.length ? "true" : undefined} value=${bound.at_most}

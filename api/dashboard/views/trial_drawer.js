@@ -10,10 +10,10 @@ import { StageBars } from "./stage_bars.js";
 import { useFetched } from "./use_fetched.js";
 
 /** @param {any} props */
-export function TrialDrawer({ model, me, number, version }) {
+export function TrialDrawer({ model, me, number, bounds }) {
   const position = model.trials.position(number);
   const status = position >= 0 ? model.trials.status[position] : "";
-  const { value: trial, problem, reload } = useFetched(`/v1/searches/${model.id}/trials/${number}`, { bounds_version: version?.version }, [status, version?.version]);
+  const { value: trial, problem, reload } = useFetched(`/v1/searches/${model.id}/trials/${number}`, {}, [status]);
   const box = useRef(/** @type {any} */ (null));
   useEffect(() => {
     const before = /** @type {HTMLElement} */ (document.activeElement);
@@ -31,7 +31,7 @@ export function TrialDrawer({ model, me, number, version }) {
     <div class="drawer-body stack">
       <${ProblemNotice} problem=${problem} retry=${reload} />
       ${!trial && !problem && html`<${Loading} />`}
-      ${trial && html`<${Measured} trial=${trial} />`}
+      ${trial && html`<${Measured} trial=${trial} bounds=${bounds} />`}
       ${trial && trial.stages.length > 0 && html`<${StageBars} stages=${trial.stages} distances=${trial.stage_distances} />`}
       ${trial?.status === "completed" && html`<${ExportPanel} model=${model} me=${me} number=${number} />`}
       ${trial && html`<${Attempts} trial=${trial} />`}
@@ -39,8 +39,8 @@ export function TrialDrawer({ model, me, number, version }) {
   </aside>`;
 }
 
-/** @param {{trial: any}} props */
-function Measured({ trial }) {
+/** @param {{trial: any, bounds: import("../front.js").Bound[]}} props Judged by the bounds shown, which may be moved ones. */
+function Measured({ trial, bounds }) {
   const metrics = Object.entries(trial.metrics);
   return html`<section>
     ${trial.failure && html`<${ProblemNotice} problem=${new Error(`${trial.failure.message} (${trial.failure.code})`)} />`}
@@ -50,11 +50,18 @@ function Measured({ trial }) {
       <thead><tr><th scope="col">Metric</th><th scope="col" class="number">Mean ± 95 %</th><th scope="col">Bound</th></tr></thead>
       <tbody>${metrics.map(([name, value]) => html`<tr key=${name}>
         <td>${metricLabel(name)}</td><td class="number">${measurement(value)}</td>
-        <td>${trial.violations[name] !== undefined ? html`<span class="violated">violated by ${quantity(trial.violations[name], value.unit)}</span>` : ""}</td>
+        <td>${verdict(value, bounds.find((bound) => bound.metric === name))}</td>
       </tr>`)}</tbody>
     </table>`}
     ${trial.band_noise_mse.length > 0 && html`<p class="small muted">Noise MSE by timestep band, early to late: ${trial.band_noise_mse.map((value) => quantity(value)).join(" · ")}</p>`}
   </section>`;
+}
+
+/** @param {{mean: number, unit: string}} value @param {import("../front.js").Bound | undefined} bound */
+function verdict({ mean, unit }, bound) {
+  if (!bound) return "";
+  if (mean <= bound.at_most) return html`<span class="muted">≤ ${quantity(bound.at_most, unit)}</span>`;
+  return html`<span class="violated">violated by ${quantity(mean - bound.at_most, unit)}</span>`;
 }
 
 /** @param {{trial: any}} props */

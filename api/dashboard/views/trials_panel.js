@@ -1,7 +1,7 @@
 /** Every trial in one table. Only the rows in sight exist, so ten thousand scroll like ten. */
 
-import { architectureText, measurement, metricLabel } from "../format.js";
-import { FEASIBLE, SCREENED, UNMEASURED, violatedBy } from "../front.js";
+import { architectureText, measurement, metricLabel, quantity } from "../format.js";
+import { EXACT_METRICS, FEASIBLE, SCREENED, UNMEASURED, violatedBy } from "../front.js";
 import { linkTo } from "../router.js";
 import { selectTrial } from "../selection.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
@@ -17,7 +17,9 @@ export function TrialsPanel({ model, query, analysis, selected }) {
   const [order, setOrder] = useState({ by: "number", down: true });
   const [text, setText] = useState("");
   const [only, setOnly] = useState("all");
-  const metrics = Object.keys(trials.metrics).filter((metric) => trials.metrics[metric].mean.some((mean) => mean !== null));
+  const measuredOnes = Object.keys(trials.metrics).filter((metric) => trials.metrics[metric].mean.some((mean) => mean !== null));
+  const asked = [...analysis.objectives, ...analysis.bounds.map((bound) => bound.metric)];
+  const metrics = [...new Set([...asked, ...measuredOnes])].filter((metric) => measuredOnes.includes(metric));
   const rows = useMemo(() => {
     const matches = matcher(text, trials);
     const wanted = (i) => (only === "all" || (only === "feasible" ? analysis.classes[i] === FEASIBLE : only === "failed" ? ["failed", "abandoned"].includes(trials.status[i]) : selected?.has(trials.number[i])));
@@ -53,7 +55,10 @@ function Grid({ rows, metrics, order, setOrder, trials, analysis, selected, quer
   const first = Math.max(0, Math.floor(top / ROW) - SPARE);
   const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + SPARE);
   const columns = columnsOf(metrics);
-  const template = { gridTemplateColumns: columns.map((column) => column.width).join(" ") };
+  const template = {
+    gridTemplateColumns: columns.map(({ width }, c) => (c === columns.length - 1 ? `minmax(${width}px, 1fr)` : `${width}px`)).join(" "),
+    minWidth: `${columns.reduce((sum, { width }) => sum + width, 0)}px`,
+  };
   const press = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: Math.floor(height / ROW), PageUp: -Math.floor(height / ROW), Home: -Infinity, End: Infinity }[event.key];
     if (step !== undefined) {
@@ -77,7 +82,7 @@ function Grid({ rows, metrics, order, setOrder, trials, analysis, selected, quer
         ${column.sorts ? html`<button class="quiet small" onClick=${() => setOrder({ by: column.key, down: order.by === column.key ? !order.down : false })}>${column.label}${order.by === column.key ? (order.down ? " ↓" : " ↑") : ""}</button>` : column.label}
       </div>`)}
     </div>
-    <div class="grid-body" role="rowgroup" style=${{ height: `${rows.length * ROW}px` }}>
+    <div class="grid-body" role="rowgroup" style=${{ height: `${rows.length * ROW}px`, minWidth: template.minWidth }}>
       ${rows.slice(first, last).map((i, offset) => html`<${Row} key=${trials.number[i]} index=${first + offset} position=${i} trials=${trials} analysis=${analysis} metrics=${metrics} template=${template}
         active=${first + offset === active} selected=${selected} query=${query} id=${id} onActive=${() => setActive(first + offset)} />`)}
     </div>
@@ -101,15 +106,15 @@ function Row({ index, position: i, trials, analysis, metrics, template, active, 
   </div>`;
 }
 
-/** @param {string[]} metrics @returns {{key: string, label: string, width: string, sorts: boolean, number?: boolean}[]} */
+/** @param {string[]} metrics @returns {{key: string, label: string, width: number, sorts: boolean, number?: boolean}[]} */
 function columnsOf(metrics) {
   return [
-    { key: "number", label: "Trial", width: "64px", sorts: true },
-    { key: "status", label: "Status", width: "142px", sorts: true },
-    { key: "violation", label: "Bounds", width: "minmax(150px, 1fr)", sorts: true },
-    ...metrics.map((metric) => ({ key: metric, label: metricLabel(metric), width: "minmax(132px, 0.7fr)", sorts: true, number: true })),
-    { key: "origin", label: "Origin", width: "104px", sorts: true },
-    { key: "architecture", label: "Differs from the teacher at", width: "minmax(220px, 2fr)", sorts: false },
+    { key: "number", label: "Trial", width: 64, sorts: true },
+    { key: "status", label: "Status", width: 146, sorts: true },
+    { key: "violation", label: "Bounds", width: 250, sorts: true },
+    ...metrics.map((metric) => ({ key: metric, label: metricLabel(metric), width: EXACT_METRICS.includes(metric) ? 132 : 164, sorts: true, number: true })),
+    { key: "origin", label: "Origin", width: 100, sorts: true },
+    { key: "architecture", label: "Differs from the teacher at", width: 360, sorts: false },
   ];
 }
 
@@ -124,5 +129,6 @@ function boundsText(trials, analysis, i) {
   if (kind === UNMEASURED) return "";
   if (kind === FEASIBLE) return "within";
   const why = violatedBy(trials, analysis.bounds, i).filter((one) => kind !== SCREENED || one.amount !== null);
-  return `${kind === SCREENED ? "screened; " : ""}${why.map(violationText).join(", ")}`;
+  const short = analysis.bounds.length === 1 && why.length === 1 && why[0].amount !== null;
+  return `${kind === SCREENED ? "screened; " : ""}${short ? `violated by ${quantity(why[0].amount, why[0].unit)}` : why.map(violationText).join(", ")}`;
 }
