@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -15,7 +16,7 @@ from nas.domain.lifecycle import TrialStatus
 from storage.unit_of_work import Database
 from tests.storage import processes
 from tests.storage.databases import AnyDatabase, address_of
-from tests.storage.values import a_trial
+from tests.storage.values import a_search, a_trial
 
 T = TypeVar("T")
 
@@ -74,6 +75,40 @@ def test_only_one_of_many_gets_a_free_lease(database: AnyDatabase) -> None:
         return token
 
     assert sorted(token for token in at_once(8, acquire) if token is not None) == [1]
+
+
+def test_a_change_is_never_older_than_an_event_seen_before_it(shared: Database) -> None:
+    def append() -> None:
+        with shared.unit_of_work() as work:
+            work.events.append("alpha", "bounds", "{}", 0.0)
+            work.commit()
+
+    with ThreadPoolExecutor(1) as pool:
+        with shared.unit_of_work() as work:
+            work.trials.add(a_trial(1))
+            appended = pool.submit(append)
+            with pytest.raises(TimeoutError):  # it has to wait: its event must come after this trial's
+                appended.result(0.2)
+            with shared.reader() as view:
+                seen = view.events.last("alpha")
+            work.events.append("alpha", "trial", "{}", 0.0)
+            work.commit()
+        appended.result(10)
+    with shared.reader() as view:
+        assert [trial.number for trial in view.trials.changed_after("alpha", seen)] == [1]
+        assert [event[1] for event in view.events.after("alpha", 0, 9)] == ["trial", "bounds"]
+
+
+def test_versions_of_bounds_stay_gapless_when_many_move_them(searched: AnyDatabase) -> None:
+    def move(number: int) -> list[int]:
+        versions = []
+        for _ in range(3):
+            with searched.unit_of_work() as work:
+                versions.append(work.searches.add_bounds("alpha", a_search().problem, f"user {number}", 0.0))
+                work.commit()
+        return versions
+
+    assert sorted(itertools.chain(*at_once(4, move))) == list(range(1, 13))
 
 
 def test_event_ids_stay_gapless_when_many_append(searched: AnyDatabase) -> None:
