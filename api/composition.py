@@ -15,7 +15,8 @@ from nas.domain.cost import ExactCosts
 from nas.domain.lifecycle import Intent, SearchStatus
 from nas.domain.search import Search
 from nas.engine.events import Observer
-from nas.engine.loop import Pace, SearchLoop
+from nas.engine.loop import SearchLoop
+from nas.engine.pace import Pace
 
 if TYPE_CHECKING:
     from nas.strategy.base import Strategy
@@ -88,6 +89,7 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
             search.id,
             teacher_stages(search.spec.teacher),
             open_unit_of_work=database.unit_of_work,
+            open_reader=database.reader,
             backend=backend,
             clock=SystemClock(),
             make_strategy=_make_strategy,

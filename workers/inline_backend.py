@@ -35,6 +35,12 @@ class InlineBackend:
         """Drop a job that did not start."""
         self._queue.pop(key, None)
 
+    def withdraw(self) -> list[str]:
+        """Drop every job; none has begun, because `poll` runs them to their end."""
+        keys = list(self._queue)
+        self._queue.clear()
+        return keys
+
     def close(self) -> None:
         """Drop every job."""
         self._queue.clear()

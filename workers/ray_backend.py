@@ -122,6 +122,12 @@ class RayBackend:
             self._dismiss(seat)
         self._assign()
 
+    def withdraw(self) -> list[str]:
+        """Take back every job that waits for a worker."""
+        keys = list(self._waiting)
+        self._waiting.clear()
+        return keys
+
     def close(self) -> None:
         """Stop all jobs and workers, and the private Ray."""
         self._waiting.clear()

@@ -10,7 +10,8 @@ from api.installation import Installation
 from api.logs import configure_logging
 from api.settings import Settings
 from api.teachers import teacher_stages
-from nas.engine.loop import Pace, SearchLoop
+from nas.engine.loop import SearchLoop
+from nas.engine.pace import Pace
 from nas.errors import Conflict, NasError
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def run_coordinator(settings: Settings, stop: threading.Event, *, metrics_port: 
                     search.id,
                     teacher_stages(search.spec.teacher),
                     open_unit_of_work=installation.database.unit_of_work,
+                    open_reader=installation.database.reader,
                     backend=backend,
                     clock=SystemClock(),
                     make_strategy=_make_strategy,

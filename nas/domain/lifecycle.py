@@ -58,6 +58,11 @@ class SearchStatus(str, Enum):
         """Whether the search has ended for good."""
         return self in SEARCH_ENDS
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing happens until a user asks for it."""
+        return self.is_terminal or self is SearchStatus.PAUSED
+
 
 class Intent(str, Enum):
     """What the user wants of a search. Users write intent, the coordinator writes status."""

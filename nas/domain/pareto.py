@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
@@ -13,9 +14,20 @@ def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
 def non_dominated(points: Sequence[Sequence[float]]) -> tuple[int, ...]:
     """Positions of the points that no other point dominates, in the given order.
 
-    Equal points do not dominate each other: all of them stay.
+    Equal points do not dominate each other: all of them stay. Up to two axes it takes one sort,
+    beyond that every pair is compared.
     """
-    return tuple(i for i, point in enumerate(points) if not any(dominates(other, point) for other in points))
+    if not points or len(points[0]) > 2:
+        return tuple(i for i, point in enumerate(points) if not any(dominates(other, point) for other in points))
+    keep: list[int] = []
+    lowest, at = math.inf, math.inf  # least last coordinate so far, and the first coordinate where it was met
+    for i in sorted(range(len(points)), key=lambda i: (points[i][0], points[i][-1])):
+        first, last = points[i][0], points[i][-1]
+        if last < lowest:
+            lowest, at = last, first
+        if (last, first) == (lowest, at):
+            keep.append(i)
+    return tuple(sorted(keep))
 
 
 def hypervolume_2d(points: Sequence[Sequence[float]], reference: Sequence[float]) -> float:

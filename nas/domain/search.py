@@ -141,6 +141,11 @@ class Search(Value):
         """The problem in force."""
         return self.problems[-1]
 
+    @property
+    def bounds_version(self) -> int:
+        """Number of the problem in force; the spec's own is version 0."""
+        return len(self.problems) - 1
+
     def become(self, status: SearchStatus, **changes: object) -> Search:
         """The search after a legal step.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from nas.domain.job import Failure, Job, Outcome
 from nas.engine.verdicts import backoff_s
 from nas.ports import Clock, JobBackend
@@ -13,23 +15,29 @@ class Flights:
     Jobs of the library and of the front have no row of their own, so their failures are counted
     here, by the present driver alone. Trials count theirs in their rows.
 
-    Args:
+    Attributes:
         max_attempts: Attempts per job without a row, against transient faults.
     """
 
-    def __init__(self, backend: JobBackend, clock: Clock, max_attempts: int) -> None:
+    def __init__(self, backend: JobBackend, clock: Clock, max_attempts: int = 3) -> None:
         self._backend = backend
         self._clock = clock
-        self._max_attempts = max_attempts
+        self.max_attempts = max_attempts
         self._jobs: dict[str, Job] = {}
+        self._unrecorded: deque[tuple[Job, Outcome]] = deque()
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self._jobs) + len(self._unrecorded)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._jobs
+        return key in self._jobs or any(outcome.key == key for _, outcome in self._unrecorded)
+
+    def has_trial(self, number: int) -> bool:
+        """Whether a job of a trial is under way, or its answer is still to be recorded."""
+        jobs = (*self._jobs.values(), *(job for job, _ in self._unrecorded))
+        return any(job.trial == number for job in jobs)
 
     def submit(self, key: str, job: Job) -> None:
         """Hand a job to the backend."""
@@ -38,6 +46,10 @@ class Flights:
 
     def collect(self, timeout_s: float) -> list[tuple[Job, Outcome]]:
         """Answers that arrived, waiting up to `timeout_s` for the first when anything is under way."""
+        if self._unrecorded:
+            answers = list(self._unrecorded)
+            self._unrecorded.clear()
+            return answers
         if not self._jobs:
             if timeout_s > 0:
                 self._clock.sleep(timeout_s)
@@ -45,18 +57,27 @@ class Flights:
         outcomes = self._backend.poll(timeout_s)
         return [(self._jobs.pop(outcome.key), outcome) for outcome in outcomes if outcome.key in self._jobs]
 
+    def keep(self, answers: list[tuple[Job, Outcome]]) -> None:
+        """Take answers back that could not be recorded; they are collected again."""
+        self._unrecorded.extend(answers)
+
+    def withdraw(self) -> list[Job]:
+        """Take back the jobs that no worker has begun, and return them."""
+        return [self._jobs.pop(key) for key in self._backend.withdraw() if key in self._jobs]
+
     def stop(self) -> None:
         """Take every job back."""
         for key in self._jobs:
             self._backend.cancel(key)
         self._jobs.clear()
+        self._unrecorded.clear()
 
     def may_start(self, key: str) -> bool:
         """Whether a job without a row is neither under way nor waiting for its next attempt."""
-        return key not in self._jobs and self._clock.now() >= self._not_before.get(key, 0.0)
+        return key not in self and self._clock.now() >= self._not_before.get(key, 0.0)
 
     def note_failure(self, key: str, failure: Failure) -> bool:
         """Count a failure of a job without a row; whether the job will be tried again."""
         count = self._failures[key] = self._failures.get(key, 0) + 1
         self._not_before[key] = self._clock.now() + backoff_s(count)
-        return failure.transient and count < self._max_attempts
+        return failure.transient and count < self.max_attempts

@@ -7,23 +7,27 @@ from nas.domain.job import Job, Outcome
 from nas.domain.search import Search
 from nas.engine.flights import Flights
 from nas.engine.front import front
+from nas.engine.history import History
 from nas.engine.jobs import network_latency_job
-from nas.engine.ledger import Ledger, OpenLedger
+from nas.engine.ledger import Ledger
 from nas.engine.prepare import keep_result
+from nas.ports import OpenUnitOfWork
 
 
 class FrontPhase:
     """Measures what the search will report. A member that cannot be timed keeps its table price."""
 
-    def __init__(self, open_ledger: OpenLedger, flights: Flights) -> None:
-        self._open = open_ledger
+    def __init__(self, history: History, open_reader: OpenUnitOfWork, flights: Flights) -> None:
+        self._history = history
+        self._read = open_reader
         self._flights = flights
+        self._front_of = (-1, -1)
+        self._members: dict[str, tuple[int, Job]] = {}
         self._given_up: set[str] = set()
-        self._numbers: dict[str, int] = {}
 
     def accept(self, ledger: Ledger, outcome: Outcome) -> None:
         """Keep a measurement, or give a member up after its last attempt."""
-        number = self._numbers.get(outcome.key, -1)
+        number = self._members[outcome.key][0] if outcome.key in self._members else -1
         if isinstance(outcome.result, LatencyMeasurement):
             keep_result(ledger.uow, outcome.key, outcome.result)
             ledger.tell("latency", {"number": number, "latency_ms": outcome.result.median_ms})
@@ -38,18 +42,18 @@ class FrontPhase:
         missing = self._missing(search)
         for key, job in missing.items():
             if not len(self._flights) and self._flights.may_start(key):
-                self._flights.submit(key, job)
+                self._flights.submit(key, job.evolve(search=search.id))
         return not missing
 
     def _missing(self, search: Search) -> dict[str, Job]:
         latency = search.spec.latency
         if latency is None or not latency.measure_front:
             return {}
-        with self._open() as ledger:
-            members = front(ledger.uow.trials.of_search(search.id), search.problem)
-            jobs = {
-                member.number: network_latency_job(search.spec, latency, member.architecture) for member in members
-            }
-            self._numbers = {job.key: number for number, job in jobs.items()}
-            known = {job.key for job in jobs.values() if ledger.uow.library.latency(job.key) is not None}
-        return {job.key: job for job in jobs.values() if job.key not in known | self._given_up}
+        if self._front_of != (search.bounds_version, self._history.revision):
+            members = front(self._history.trials, search.problem)
+            jobs = [(one.number, network_latency_job(search.spec, latency, one.architecture)) for one in members]
+            self._members = {job.key: (number, job) for number, job in jobs}
+            self._front_of = (search.bounds_version, self._history.revision)
+        with self._read() as uow:
+            known = {key for key in self._members if uow.library.latency(key) is not None}
+        return {key: job for key, (_, job) in self._members.items() if key not in known | self._given_up}

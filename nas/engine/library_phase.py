@@ -6,12 +6,14 @@ from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
 from nas.domain.job import Failure, Job, Outcome
 from nas.domain.library import LibraryEntry
+from nas.domain.lifecycle import SearchStatus
 from nas.domain.search import Search
 from nas.engine.events import Fact, effort
 from nas.engine.flights import Flights
 from nas.engine.ledger import Ledger, OpenLedger
 from nas.engine.prepare import Preparation, describe, keep_result, require_attainable
 from nas.errors import InfeasibleSpec
+from nas.ports import OpenUnitOfWork
 
 WORDS = {
     "capture": "The teacher's features could not be recorded",
@@ -31,9 +33,16 @@ class LibraryPhase:
         failure: Why the library can never be completed; the search has failed.
     """
 
-    def __init__(self, search: Search, stages: tuple[str, ...], open_ledger: OpenLedger, flights: Flights) -> None:
-        self._search = search
+    def __init__(
+        self,
+        search: Search,
+        stages: tuple[str, ...],
+        open_ledger: OpenLedger,
+        open_reader: OpenUnitOfWork,
+        flights: Flights,
+    ) -> None:
         self._open = open_ledger
+        self._read = open_reader
         self._flights = flights
         self._preparation = Preparation(search, stages)
         self.costs: ExactCosts | None = None
@@ -68,8 +77,8 @@ class LibraryPhase:
         preparation = self._preparation
         if len(self._flights) >= search.spec.parallelism:
             return
-        with self._open() as ledger:
-            preparation.recall(ledger.uow)
+        with self._read() as uow:
+            preparation.recall(uow)
         costs = preparation.costs()
         if costs is not None:
             self._price(search, costs)
@@ -78,15 +87,18 @@ class LibraryPhase:
             if len(self._flights) >= search.spec.parallelism:
                 return
             if self._flights.may_start(key):
-                self._flights.submit(key, job)
+                self._flights.submit(key, job.evolve(search=search.id))
 
     def _price(self, search: Search, costs: ExactCosts) -> None:
         try:
-            require_attainable(search.problem, search.space, costs)
+            if search.status is SearchStatus.PREPARING:  # later on, a bound nobody can meet ends the search by itself
+                require_attainable(search.problem, search.space, costs)
         except InfeasibleSpec as error:
             self.failure = Failure(code=error.code, message=str(error), transient=False)
-        else:
-            self.costs = costs
+            return
+        with self._open() as ledger:
+            ledger.uow.library.note_use(search.id, sorted(entry.key for entry in costs.library.entries.values()))
+        self.costs = costs
 
     def _note(self, ledger: Ledger, key: str, place: dict[str, str], failure: Failure) -> None:
         if self._flights.note_failure(key, failure):

@@ -3,61 +3,44 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
-import uuid
-from dataclasses import dataclass
+from contextlib import ExitStack
 
 from nas.domain.job import EvaluateArchitecture, Failure, Job, MeasureNetwork, Outcome
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from nas.domain.search import Search
-from nas.engine.events import EngineEvent, Observer, unobserved
+from nas.engine.events import Observer, unobserved
 from nas.engine.flights import Flights
 from nas.engine.front_phase import FrontPhase
-from nas.engine.lease import Lease
+from nas.engine.history import History
+from nas.engine.lease import Heart, Lease, unique_holder
 from nas.engine.ledger import Ledger, fenced
 from nas.engine.library_phase import LibraryPhase
+from nas.engine.pace import EVERYDAY, Pace
+from nas.engine.standing import Standing, cancel
 from nas.engine.trial_phase import MakeStrategy, TrialPhase
-from nas.engine.verdicts import LOST_WEIGHTS, backoff_s, reopen
+from nas.engine.verdicts import LOST_WEIGHTS, backoff_s, recovered
 from nas.errors import Conflict, NasError, TransientError
 from nas.ports import Clock, JobBackend, OpenUnitOfWork
 
 log = logging.getLogger(__name__)
 
-MOST_HICCUPS = 5
-"""Steps in a row that may be lost to a database that is away, before the driver gives up."""
-
 PAUSABLE = (SearchStatus.CREATED, SearchStatus.PREPARING, SearchStatus.RUNNING)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast the loop turns.
-
-    Attributes:
-        poll_s: Longest wait for an answer before intent and budget are read again.
-        lease_ttl_s: After this long without a sign of life, another process may drive the search.
-        patience_s: How long a new driver waits for a dead one's lease to expire.
-        account_s: How often running time is written down; a killed driver forgets at most this much.
-    """
-
-    poll_s: float = 0.5
-    lease_ttl_s: float = 15.0
-    patience_s: float = 0.0
-    account_s: float = 5.0
 
 
 class SearchLoop:
     """Drives one search: the only writer of its facts while it holds the lease.
 
-    Not thread-safe: one thread calls `recover`, then `tick`.
+    Not thread-safe, but for `retire`: one thread calls `run`, or `recover` and then `tick`.
 
     Args:
         search_id: The search to drive.
         stages: Every stage of its teacher, searched or not, in order of execution.
-        make_strategy: Makes the strategy once the space is priced.
+        open_unit_of_work: Opens transactions that may write.
+        open_reader: Opens transactions that only read; they wait for no writer.
+        make_strategy: Makes the strategy once the space is priced, and anew for each version of the bounds.
         observe: Hears of every event after it is durable.
         holder: Who drives, unique per process; host, process and a random part by default.
+        heart: Keeps the lease; one of its own by default.
     """
 
     def __init__(
@@ -66,44 +49,57 @@ class SearchLoop:
         stages: tuple[str, ...],
         *,
         open_unit_of_work: OpenUnitOfWork,
+        open_reader: OpenUnitOfWork,
         backend: JobBackend,
         clock: Clock,
         make_strategy: MakeStrategy,
         observe: Observer = unobserved,
-        pace: Pace = Pace(),
+        pace: Pace = EVERYDAY,
         holder: str = "",
+        heart: Heart | None = None,
     ) -> None:
-        holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._id = search_id
         self._stages = stages
-        self._backend = backend
         self._clock = clock
         self._make_strategy = make_strategy
         self._pace = pace
-        self._lease = Lease(open_unit_of_work, clock, search_id, holder, pace.lease_ttl_s)
+        self._heart = heart
+        self._read = open_reader
+        self._write = open_unit_of_work
+        self._lease = Lease(open_unit_of_work, clock, search_id, holder or unique_holder(), pace.lease_ttl_s)
         self._open = fenced(open_unit_of_work, clock, self._lease, search_id, self._notice)
         self._observe = observe
+        self._standing = Standing(search_id, self._open, clock, pace.account_s)
+        self._history = History()
+        self._flights = Flights(backend, clock)
+        self._is_acquainted = False
+        self._trials: TrialPhase | None = None
         self._stirred = True
         self._hiccups = 0
-        self._since = clock.now()
+        self._leaves_at: float | None = None
 
     def run(self) -> SearchStatus:
-        """Drive the search until it ends or is paused; returns where it stands.
+        """Drive the search until it ends, is paused, or the driver retires; returns where it stands.
 
         Raises:
             Conflict: If another process drives it, or took it over.
+            TransientError: If the database stays away.
         """
-        self.recover()
         try:
-            with self._lease.beating():
-                while not (status := self._turn()).is_terminal and status is not SearchStatus.PAUSED:
+            self.recover()
+            with ExitStack() as stack:
+                heart = self._heart or stack.enter_context(Heart(self._write, self._pace.lease_ttl_s))
+                stack.enter_context(heart.keeping(self._lease))
+                while not (status := self._turn()).is_at_rest and not self._has_left():
                     pass
             return status
         finally:
             self.stop()
 
     def recover(self) -> None:
-        """Take the lease and make candidates of what ran under a dead driver.
+        """Take the lease, read every row, and make candidates of what ran under a dead driver.
+
+        Jobs that this driver has under way stay under way.
 
         Raises:
             NotFound: If there is no such search.
@@ -111,17 +107,29 @@ class SearchLoop:
         """
         self._lease.acquire(self._pace.patience_s)
         try:
+            with self._read() as uow:
+                search = uow.searches.get(self._id)
+                self._history.read_again(uow.trials.of_search(self._id))
+            running = self._history.of(TrialStatus.RUNNING)
             with self._open() as ledger:
-                search = ledger.uow.searches.get(self._id)
-                reopen(ledger.uow, self._id)
+                for trial in running:
+                    if not self._flights.has_trial(trial.number):
+                        ledger.move_trial(trial, recovered(trial), {"how": "recovered"})
+        except TransientError:
+            raise  # the lease is ours to take again
         except NasError:
             self._lease.release()
             raise
-        self._since = self._clock.now()
-        self._flights = Flights(self._backend, self._clock, search.spec.max_attempts)
-        self._library = LibraryPhase(search, self._stages, self._open, self._flights)
-        self._front = FrontPhase(self._open, self._flights)
-        self._trials: TrialPhase | None = None
+        self._standing.begin()
+        if not self._is_acquainted:
+            self._flights.max_attempts = search.spec.max_attempts
+            self._library = LibraryPhase(search, self._stages, self._open, self._read, self._flights)
+            self._front = FrontPhase(self._history, self._read, self._flights)
+            self._is_acquainted = True
+
+    def retire(self, patience_s: float) -> None:
+        """Have the driver leave: nothing new is begun, what runs may finish for `patience_s`. From any thread."""
+        self._leaves_at = min(self._leaves_at or float("inf"), self._clock.now() + patience_s)
 
     def tick(self) -> SearchStatus:
         """One step: record what arrived, then do the next thing; returns where the search stands.
@@ -129,16 +137,23 @@ class SearchLoop:
         Waits up to `Pace.poll_s`, and only when the previous step changed nothing.
 
         Raises:
-            Conflict: If the lease was lost; nothing was written since.
+            LeaseLost: If somebody else drives the search now; nothing was written since.
         """
+        if not self._lease.is_held:
+            raise self._lease.loss()
         answers = self._flights.collect(0.0 if self._stirred else self._pace.poll_s)
         self._stirred = False
         under_way = len(self._flights)
-        with self._open() as ledger:
-            search = ledger.uow.searches.get(self._id)
-            for job, outcome in answers:
-                self._accept(ledger, search, job, outcome)
-            search = self._account(ledger, search)
+        try:
+            search = self._record(answers)
+        except TransientError:
+            self._flights.keep(answers)
+            raise
+        if search.deleted_at is not None:
+            self.retire(0.0)
+        if self._leaves_at is not None:
+            self._flights.withdraw()
+            return search.status
         try:
             status = self._advance(search)
         except (Conflict, TransientError):
@@ -149,6 +164,29 @@ class SearchLoop:
         self._stirred = self._stirred or len(self._flights) != under_way
         return status
 
+    def fail(self, failure: Failure) -> None:
+        """End a search that cannot be driven; what it has found stays.
+
+        Raises:
+            Conflict: If another process drives it.
+        """
+        try:
+            self.recover()
+            with self._read() as uow:
+                search = uow.searches.get(self._id)
+            if not search.status.is_terminal:
+                self._end(SearchStatus.FAILED, failure)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Take back what is under way and give up the lease; rows stay as they are."""
+        self._flights.stop()
+        self._lease.release()
+
+    def _has_left(self) -> bool:
+        return self._leaves_at is not None and (not self._flights or self._clock.now() >= self._leaves_at)
+
     def _turn(self) -> SearchStatus:
         """One step; what a database that was briefly away left undone is rebuilt from rows."""
         while True:
@@ -158,23 +196,29 @@ class SearchLoop:
                 status = self.tick()
             except TransientError as error:
                 self._hiccups += 1
-                if self._hiccups > MOST_HICCUPS:
+                if self._hiccups > self._pace.most_hiccups:
                     raise
                 log.warning("A step of search %s is repeated: %s", self._id, error)
-                self._flights.stop()
-                self._clock.sleep(backoff_s(self._hiccups))
+                self._clock.sleep(min(backoff_s(self._hiccups), self._pace.longest_wait_s))
             else:
                 self._hiccups = 0
                 return status
 
-    def stop(self) -> None:
-        """Take back what is under way and give up the lease; rows stay as they are."""
-        self._flights.stop()
-        self._lease.release()
+    def _record(self, answers: list[tuple[Job, Outcome]]) -> Search:
+        """Write down what arrived and, now and then, the running time; returns the search as it stands."""
+        with self._read() as uow:
+            search = uow.searches.get(self._id)
+        if not answers and not self._standing.must_account(search):
+            return search
+        with self._open() as ledger:
+            for job, outcome in answers:
+                self._accept(ledger, search, job, outcome)
+            return self._standing.account(ledger, search)
 
     def _accept(self, ledger: Ledger, search: Search, job: Job, outcome: Outcome) -> None:
         match job.payload:
             case EvaluateArchitecture():
+                assert self._trials is not None
                 assert self._trials is not None
                 self._trials.accept(ledger, search, job, outcome)
                 if outcome.failure is not None and outcome.failure.code in LOST_WEIGHTS:
@@ -193,11 +237,11 @@ class SearchLoop:
         if search.intent is Intent.PAUSE and status in (*PAUSABLE, SearchStatus.PAUSED):
             return self._pause(status)
         if status in (SearchStatus.CREATED, SearchStatus.PAUSED):
-            return self._step(SearchStatus.PREPARING)
+            return self._standing.step(SearchStatus.PREPARING)
         if self._trials is None:
             return self._prepare(search)
         if status is SearchStatus.PREPARING:
-            return self._step(SearchStatus.RUNNING)
+            return self._standing.step(SearchStatus.RUNNING)
         if self._library.lacks_work:
             return self._prepare(search)
         phase = self._try if status is SearchStatus.RUNNING else self._drain
@@ -209,86 +253,46 @@ class SearchLoop:
         if library.failure is not None:
             return self._end(SearchStatus.FAILED, library.failure)
         if library.costs is not None:
-            costs = library.costs
-            self._trials = self._trials or TrialPhase(costs, self._open, self._flights, self._make_strategy)
+            self._trials = self._trials or TrialPhase(
+                library.costs, self._history, self._open, self._flights, self._make_strategy, self._clock
+            )
             self._stirred = True
-        elif search.status is SearchStatus.PREPARING and library.lacks_work and self._is_over_time(search):
+        elif search.status is SearchStatus.PREPARING and library.lacks_work and self._standing.is_over_time(search):
             message = "The wall time was over before the block library was complete. Submit it again with more."
             return self._end(SearchStatus.FAILED, Failure(code="wall_time_over", message=message, transient=False))
         return search.status
 
     def _try(self, search: Search, phase: TrialPhase) -> SearchStatus:
-        is_over_time = self._is_over_time(search)
-        if len(self._flights) >= search.spec.parallelism and not is_over_time:
-            return search.status
-        with self._open() as ledger:
-            trials = list(ledger.uow.trials.of_search(self._id))
-        if len(trials) >= search.spec.budget.trials or phase.exhausted or is_over_time:
-            return self._step(SearchStatus.DRAINING)
-        phase.propose(search, trials)
-        phase.dispatch(search)
+        if len(self._history) >= search.spec.budget.trials or phase.exhausted or self._standing.is_over_time(search):
+            return self._standing.step(SearchStatus.DRAINING)
+        phase.advance(search, propose=True)
         return search.status
 
     def _drain(self, search: Search, phase: TrialPhase) -> SearchStatus:
-        if self._is_over_time(search):
+        if self._standing.is_over_time(search):
             with self._open() as ledger:
-                _cancel(ledger, self._id, TrialStatus.CANDIDATE)
-        phase.dispatch(search)
-        with self._open() as ledger:
-            waiting = ledger.uow.trials.of_search(self._id, TrialStatus.CANDIDATE, TrialStatus.RUNNING)
-        if waiting or not self._front.advance(search):
+                cancel(ledger, self._history.of(TrialStatus.CANDIDATE))
+        phase.advance(search, propose=False)
+        if self._history.pending or not self._front.advance(search):
             return search.status
         return self._end(SearchStatus.COMPLETED)
 
     def _pause(self, status: SearchStatus) -> SearchStatus:
-        if status is SearchStatus.PAUSED or len(self._flights):
+        if status is SearchStatus.PAUSED:
             return status
-        return self._step(SearchStatus.PAUSED)
-
-    def _step(self, status: SearchStatus) -> SearchStatus:
-        with self._open() as ledger:
-            self._become(ledger, ledger.uow.searches.get(self._id), status)
-        return status
+        if self._trials is None:
+            self._flights.withdraw()
+        else:
+            self._trials.withdraw()
+        return status if self._flights else self._standing.step(SearchStatus.PAUSED)
 
     def _end(self, status: SearchStatus, failure: Failure | None = None) -> SearchStatus:
         self._flights.stop()
-        with self._open() as ledger:
-            _cancel(ledger, self._id, TrialStatus.CANDIDATE, TrialStatus.RUNNING)
-            self._become(ledger, ledger.uow.searches.get(self._id), status, failure)
-        return status
+        return self._standing.end(status, failure, self._history.pending)
 
-    def _become(self, ledger: Ledger, search: Search, status: SearchStatus, failure: Failure | None = None) -> None:
-        after = search.become(status, ran_s=self._ran_s(search), failure=failure)
-        self._since = self._clock.now()
-        if not ledger.uow.searches.replace(search.status, after):
-            raise Conflict(f"Search {self._id!r} was changed by somebody else.", "Read it again.")
-        ledger.tell_search(after)
-
-    def _account(self, ledger: Ledger, search: Search) -> Search:
-        """Write down the running time now and then."""
-        idle = search.status.is_terminal or search.status is SearchStatus.PAUSED
-        if idle or self._clock.now() - self._since < self._pace.account_s:
-            return search
-        after: Search = search.evolve(ran_s=self._ran_s(search))
-        self._since = self._clock.now()
-        ledger.uow.searches.replace(search.status, after)
-        return after
-
-    def _ran_s(self, search: Search) -> float:
-        running = 0.0 if search.status is SearchStatus.PAUSED else self._clock.now() - self._since
-        return search.ran_s + max(0.0, running)
-
-    def _is_over_time(self, search: Search) -> bool:
-        limit = search.spec.budget.wall_time_s
-        return limit is not None and self._ran_s(search) >= limit
-
-    def _notice(self, event: EngineEvent) -> None:
-        self._stirred = True
-        self._observe(event)
-
-
-def _cancel(ledger: Ledger, search_id: str, *statuses: TrialStatus) -> None:
-    for trial in ledger.uow.trials.of_search(search_id, *statuses):
-        after = trial.become(TrialStatus.CANCELLED)
-        if ledger.uow.trials.replace(trial.status, after):
-            ledger.tell_trial(after)
+    def _notice(self, ledger: Ledger) -> None:
+        for trial in ledger.trials:
+            self._history.take(trial)
+        self._stirred = self._stirred or bool(ledger.events)
+        for event in ledger.events:
+            self._observe(event)

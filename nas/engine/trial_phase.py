@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
-from nas.domain.job import EvaluateArchitecture, Job, Outcome
+from nas.domain.job import Job, Outcome
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
 from nas.engine.events import Fact, effort
 from nas.engine.flights import Flights
+from nas.engine.history import History
 from nas.engine.jobs import evaluation_job
 from nas.engine.ledger import Ledger, OpenLedger
+from nas.engine.lookahead import Lookahead
 from nas.engine.prepare import keep_result
-from nas.engine.verdicts import claim, failures_of, judge, ready_at, reuse, screen
+from nas.engine.verdicts import (
+    claimed,
+    failures_of,
+    is_ruled_out,
+    judge,
+    ready_at,
+    reopened,
+    reuse,
+    screen,
+    withdrawn,
+)
+from nas.ports import Clock
+
+WARM_START = "warm start"
+"""Origin of the architectures that a search was given to begin with."""
 
 
 class Suggestion(Protocol):
@@ -57,13 +73,24 @@ class TrialPhase:
     """
 
     def __init__(
-        self, costs: ExactCosts, open_ledger: OpenLedger, flights: Flights, make_strategy: MakeStrategy
+        self,
+        costs: ExactCosts,
+        history: History,
+        open_ledger: OpenLedger,
+        flights: Flights,
+        make_strategy: MakeStrategy,
+        clock: Clock,
     ) -> None:
         self._costs = costs
+        self._history = history
         self._open = open_ledger
         self._flights = flights
         self._make_strategy = make_strategy
-        self._strategy: tuple[int, Strategy] | None = None
+        self._clock = clock
+        self._lookahead = Lookahead()
+        self._answered_at: float | None = None
+        self._strategy: Strategy | None = None
+        self._version = -1
         self._fruitless_at: int | None = None
         self.exhausted = False
 
@@ -71,82 +98,135 @@ class TrialPhase:
         """Record an outcome. An evaluation is kept even when its trial is no longer open."""
         if outcome.result is not None:
             keep_result(ledger.uow, outcome.key, outcome.result)
-        trial = self._running(ledger, search, job)
+        self._lookahead.note_evaluation(outcome.seconds)
+        trial = self._running(job)
         if trial is None:
             return
+        self._answered_at = self._clock.now()
         after = judge(trial, outcome, self._costs, search.spec.max_attempts, ledger.now)
-        if not ledger.uow.trials.replace(TrialStatus.RUNNING, after):
-            return
+        facts: dict[str, Fact] = {"how": "evaluated"} if after.evaluation else {}
+        ledger.move_trial(trial, after, {**facts, **effort(outcome)})
         if after.status is TrialStatus.CANDIDATE and outcome.failure is not None:
             what = {"code": outcome.failure.code, "message": outcome.failure.message}
             ledger.tell("retry", {"number": trial.number, "attempt": failures_of(after), **what})
-        else:
-            how: dict[str, Fact] = {"how": "evaluated"} if after.evaluation else {}
-            ledger.tell_trial(after, **how, **effort(outcome))
+        if outcome.log:
+            ledger.uow.trials.add_log(search.id, trial.number, len(trial.attempts), outcome.log)
 
-    def propose(self, search: Search, trials: list[Trial]) -> None:
-        """Fill the free slots with new candidates, as far as the budget of trials goes."""
-        pending = [trial.architecture for trial in trials if not trial.status.is_terminal]
-        left = search.spec.budget.trials - len(trials)
-        free = min(search.spec.parallelism - len(pending), left)
-        if free <= 0 or (pending and self._fruitless_at == len(trials) - len(pending)):
+    def advance(self, search: Search, *, propose: bool) -> None:
+        """Keep the workers busy: candidates first, then, if asked to, what the strategy proposes."""
+        if search.bounds_version != self._version:
+            self._rebound(search)
+        before = len(self._flights)
+        self._start_candidates(search)
+        if propose:
+            self._propose(search)
+        if self._answered_at is not None and len(self._flights) > before:
+            self._lookahead.note_turnaround(self._clock.now() - self._answered_at)
+            self._answered_at = None
+
+    def withdraw(self) -> None:
+        """Give back the trials that were claimed and that no worker has begun."""
+        waiting = [trial for job in self._flights.withdraw() if (trial := self._running(job)) is not None]
+        if waiting:
+            with self._open() as ledger:
+                for trial in waiting:
+                    ledger.move_trial(trial, withdrawn(trial), {"how": "withdrawn"})
+
+    def _rebound(self, search: Search) -> None:
+        """Put a version of the bounds in force: a new strategy, and another chance for screened trials."""
+        again = [
+            trial
+            for trial in self._history.screened
+            if trial.evaluation and not is_ruled_out(trial.evaluation.metrics, search.problem)
+        ]
+        if again:
+            with self._open() as ledger:
+                for trial in again:
+                    ledger.move_trial(trial, reopened(trial), {"how": "reopened"})
+        self._strategy = self._make_strategy(search, self._costs)
+        self._fruitless_at, self.exhausted = None, False
+        self._version = search.bounds_version
+
+    def _start_candidates(self, search: Search) -> None:
+        """Claim and submit new, retried, recovered and reopened candidates by the same rule."""
+        now = self._clock.now()
+        ready = [trial for trial in self._history.of(TrialStatus.CANDIDATE) if ready_at(trial) <= now]
+        if ready and self._room(search) > 0:
+            with self._open() as ledger:
+                jobs = self._start(ledger, search, ready)
+            self._submit(jobs)
+
+    def _propose(self, search: Search) -> None:
+        """Fill the free places with new candidates, as far as the budget of trials goes."""
+        history, pending = self._history, self._history.pending
+        left = search.spec.budget.trials - len(history)
+        free = min(self._places(search) - len(pending), left)
+        if free <= 0 or (pending and self._fruitless_at == len(history) - len(pending)):
             return
-        strategy = self._strategy_of(search)
-        strategy.update([trial for trial in trials if trial.status.is_terminal], pending)
-        known = {trial.architecture.digest for trial in trials}
-        fresh = [one for one in strategy.suggest(free) if one.architecture.digest not in known][:free]
-        if fresh:
-            self._add(search, fresh, len(trials))
-        else:
-            self._fruitless_at = len(trials) - len(pending)
+        fresh = self._seeds(search, free) or self._suggestions(free)
+        if not fresh:
+            self._fruitless_at = len(history) - len(pending)
             self.exhausted = not pending
-
-    def dispatch(self, search: Search) -> None:
-        """Claim and submit candidates: new, retried and recovered ones by the same rule."""
-        claimed: list[Job] = []
+            return
         with self._open() as ledger:
-            for trial in ledger.uow.trials.of_search(search.id, TrialStatus.CANDIDATE):
-                job = evaluation_job(search.spec, self._costs.library, trial.architecture)
-                if self._settle(ledger, search, trial, job.key):
-                    continue
-                has_slot = len(self._flights) + len(claimed) < search.spec.parallelism
-                if has_slot and ready_at(trial) <= ledger.now and claim(ledger.uow, trial, ledger.now):
-                    claimed.append(job)
-        for job in claimed:
-            self._flights.submit(job.key, job)
-
-    def _settle(self, ledger: Ledger, search: Search, trial: Trial, key: str) -> bool:
-        screened = screen(trial, search.problem, self._costs)
-        after = screened or reuse(ledger.uow, trial, key, self._costs)
-        if after is None:
-            return False
-        if ledger.uow.trials.replace(TrialStatus.CANDIDATE, after):
-            ledger.tell_trial(after, how="screened" if screened else "known")
-        return True
-
-    def _add(self, search: Search, suggestions: Sequence[Suggestion], first: int) -> None:
-        with self._open() as ledger:
-            for number, suggestion in enumerate(suggestions, start=first):
-                trial = Trial(
+            trials = [
+                Trial(
                     search=search.id,
                     number=number,
-                    architecture=suggestion.architecture,
-                    origin=suggestion.origin,
-                    bounds_version=len(search.problems) - 1,
+                    architecture=architecture,
+                    origin=origin,
+                    bounds_version=search.bounds_version,
                     created_at=ledger.now,
                 )
-                ledger.uow.trials.add(trial)
-                ledger.tell_trial(trial)
+                for number, (architecture, origin) in enumerate(fresh, start=len(history))
+            ]
+            for trial in trials:
+                ledger.add_trial(trial)
+            jobs = self._start(ledger, search, trials)
+        self._submit(jobs)
 
-    def _strategy_of(self, search: Search) -> Strategy:
-        version = len(search.problems)
-        if self._strategy is None or self._strategy[0] != version:
-            self._strategy = version, self._make_strategy(search, self._costs)
-        return self._strategy[1]
+    def _seeds(self, search: Search, count: int) -> list[tuple[Architecture, str]]:
+        """The next architectures that the search was given, as far as space and exact bounds allow them."""
+        if len(self._history) >= len(search.seeds):
+            return []  # all of them had their turn: they come first
+        fresh = {one.digest: one for one in search.seeds if one.digest not in self._history and one in search.space}
+        allowed = (one for one in fresh.values() if not is_ruled_out(self._costs.of(one), search.problem))
+        return [(one, WARM_START) for one in allowed][:count]
 
-    def _running(self, ledger: Ledger, search: Search, job: Job) -> Trial | None:
-        if not isinstance(job.payload, EvaluateArchitecture):
-            return None
-        digest = job.payload.architecture.digest
-        running = ledger.uow.trials.of_search(search.id, TrialStatus.RUNNING)
-        return next((trial for trial in running if trial.architecture.digest == digest), None)
+    def _suggestions(self, count: int) -> list[tuple[Architecture, str]]:
+        assert self._strategy is not None
+        history = self._history
+        self._strategy.update(history.finished, [trial.architecture for trial in history.pending])
+        suggested = self._strategy.suggest(count)
+        return [(one.architecture, one.origin) for one in suggested if one.architecture.digest not in history][:count]
+
+    def _start(self, ledger: Ledger, search: Search, candidates: Iterable[Trial]) -> list[Job]:
+        """Settle candidates whose verdict is known, claim others while there is room; returns their jobs."""
+        jobs: list[Job] = []
+        room = self._room(search)
+        for trial in candidates:
+            job = evaluation_job(search.spec, self._costs.library, trial.architecture)
+            screened = screen(trial, search.problem, self._costs)
+            settled = screened or reuse(ledger.uow.evaluations, trial, job.key, self._costs)
+            if settled is not None:
+                ledger.move_trial(trial, settled, {"how": "screened" if screened else "known"})
+            elif len(jobs) < room:
+                after = claimed(trial, ledger.now)
+                ledger.move_trial(trial, after)
+                jobs.append(job.evolve(search=search.id, trial=trial.number, attempt=len(after.attempts)))
+        return jobs
+
+    def _submit(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._flights.submit(job.key, job)
+
+    def _places(self, search: Search) -> int:
+        """How many trials may be without a verdict: on a worker, or ready for the next free one."""
+        return search.spec.parallelism + self._lookahead.jobs(search.spec.parallelism)
+
+    def _room(self, search: Search) -> int:
+        return self._places(search) - len(self._flights)
+
+    def _running(self, job: Job) -> Trial | None:
+        trial = self._history.trials[job.trial] if 0 <= job.trial < len(self._history) else None
+        return trial if trial is not None and trial.status is TrialStatus.RUNNING else None

@@ -1,15 +1,15 @@
-"""Steps of one trial, each a compare-and-set on its row."""
+"""Steps of one trial, as values: what it becomes, and why."""
 
 from __future__ import annotations
 
 from nas.domain.cost import ExactCosts
 from nas.domain.job import Evaluation, Failure, Outcome
 from nas.domain.lifecycle import TrialStatus
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import EXACT_METRICS, Measurement
 from nas.domain.objective import Problem
 from nas.domain.trial import Attempt, Trial
 from nas.domain.value import FrozenDict
-from nas.ports import UnitOfWork
+from nas.ports import EvaluationCache
 
 LOST_WEIGHTS = ("corrupt_artifact", "not_found")
 """Codes of failures that go away when the blocks are made again."""
@@ -36,30 +36,42 @@ def ready_at(trial: Trial) -> float:
     return 0.0 if ended_at is None else ended_at + backoff_s(failures_of(trial))
 
 
-def reopen(uow: UnitOfWork, search_id: str) -> None:
-    """Make candidates of the trials that ran under a dead coordinator; it costs them no attempt."""
-    for trial in uow.trials.of_search(search_id, TrialStatus.RUNNING):
-        uow.trials.replace(TrialStatus.RUNNING, trial.become(TrialStatus.CANDIDATE))
+def claimed(trial: Trial, now: float) -> Trial:
+    """A candidate that is handed to the workers."""
+    return trial.become(TrialStatus.RUNNING, attempts=(*trial.attempts, Attempt(started_at=now)))
 
 
-def claim(uow: UnitOfWork, trial: Trial, now: float) -> bool:
-    """Make a candidate run; False when somebody else was first."""
-    attempts = (*trial.attempts, Attempt(started_at=now))
-    return uow.trials.replace(TrialStatus.CANDIDATE, trial.become(TrialStatus.RUNNING, attempts=attempts))
+def recovered(trial: Trial) -> Trial:
+    """A trial that ran under a dead coordinator, as a candidate; it costs no attempt."""
+    return trial.become(TrialStatus.CANDIDATE)
+
+
+def withdrawn(trial: Trial) -> Trial:
+    """A claimed trial that no worker had begun, as a candidate; it never was an attempt."""
+    return trial.become(TrialStatus.CANDIDATE, attempts=trial.attempts[:-1])
+
+
+def reopened(trial: Trial) -> Trial:
+    """A screened trial that the bounds no longer rule out, as a candidate."""
+    return trial.become(TrialStatus.CANDIDATE, evaluation=None)
+
+
+def is_ruled_out(exact: FrozenDict[str, Measurement], problem: Problem) -> bool:
+    """Whether exact metrics alone break a bound."""
+    return any(bound.violation(exact) > 0 for bound in problem.constraints if bound.metric in EXACT_METRICS)
 
 
 def screen(trial: Trial, problem: Problem, costs: ExactCosts) -> Trial | None:
     """The completed trial if it breaks an exact bound, with its exact metrics alone."""
     exact = costs.of(trial.architecture)
-    bounds = (bound for bound in problem.constraints if bound.metric in EXACT_METRICS)
-    if any(bound.violation(exact) > 0 for bound in bounds):
-        return trial.become(TrialStatus.COMPLETED, evaluation=Evaluation(metrics=exact))
-    return None
+    if not is_ruled_out(exact, problem):
+        return None
+    return trial.become(TrialStatus.COMPLETED, evaluation=Evaluation(metrics=exact))
 
 
-def reuse(uow: UnitOfWork, trial: Trial, key: str, costs: ExactCosts) -> Trial | None:
+def reuse(known: EvaluationCache, trial: Trial, key: str, costs: ExactCosts) -> Trial | None:
     """The completed trial if its evaluation is known already, from whatever search."""
-    stored = uow.evaluations.recall(key)
+    stored = known.recall(key)
     if stored is None:
         return None
     evaluation = priced(Evaluation.model_validate_json(stored), trial, costs)
@@ -83,6 +95,6 @@ def judge(trial: Trial, outcome: Outcome, costs: ExactCosts, max_attempts: int, 
     failure = failure or Failure(code="evaluation_error", message="The worker answered nothing.", transient=False)
     if not failure.transient and failure.code not in LOST_WEIGHTS:
         return trial.become(TrialStatus.ABANDONED, failure=failure, attempts=attempts)
-    if sum(attempt.failure is not None for attempt in attempts) >= max_attempts:
+    if failures_of(trial) + 1 >= max_attempts:
         return trial.become(TrialStatus.FAILED, failure=failure, attempts=attempts)
     return trial.become(TrialStatus.CANDIDATE, attempts=attempts)

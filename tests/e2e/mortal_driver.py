@@ -18,7 +18,8 @@ from api.composition import SystemClock, _make_strategy
 from nas.domain.job import EvaluateArchitecture, Job, Outcome
 from nas.domain.search import Search
 from nas.engine.events import EngineEvent
-from nas.engine.loop import Pace, SearchLoop
+from nas.engine.loop import SearchLoop
+from nas.engine.pace import Pace
 from storage.artifacts import DirectoryWorkspace
 from storage.unit_of_work import Database, open_database
 from tests.e2e.tiny import STAGES
@@ -89,6 +90,7 @@ def main(folder: Path, searches: list[str], victim: str, moment: str, deaths: li
             search_id,
             STAGES,
             open_unit_of_work=database.unit_of_work,
+            open_reader=database.reader,
             backend=doom,
             clock=SystemClock(),
             make_strategy=_make_strategy,

@@ -66,5 +66,8 @@ class SilentBackend:
         self.jobs.pop(key, None)
         self.cancelled.append(key)
 
+    def withdraw(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self.jobs.clear()

@@ -11,7 +11,8 @@ from nas.domain.search import Budget, Search, SearchSpec
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.trial import Trial
 from nas.engine.events import EngineEvent
-from nas.engine.loop import Pace, SearchLoop
+from nas.engine.loop import SearchLoop
+from nas.engine.pace import Pace
 from nas.ports import JobBackend, OpenUnitOfWork
 from storage.in_memory import InMemoryDatabase
 from tests.fakes.clock import FakeClock
@@ -71,6 +72,7 @@ class Scene:
             search_id or self.id,
             STAGES,
             open_unit_of_work=open_unit_of_work or self.database.unit_of_work,
+            open_reader=self.database.reader,
             backend=backend or self.backend(),
             clock=self.clock,
             make_strategy=make_strategy,

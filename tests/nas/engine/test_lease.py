@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from nas.engine.lease import Lease
+from nas.engine.lease import Heart, Lease, LeaseLost
 from nas.errors import Conflict
 from storage.in_memory import InMemoryDatabase
 from tests.fakes.clock import FakeClock
@@ -14,7 +14,7 @@ def test_a_heart_keeps_a_lease_through_a_long_silence() -> None:
     database, clock = InMemoryDatabase(), FakeClock()
     lease = Lease(database.unit_of_work, clock, "alpha", "first", ttl_s=0.3)
     lease.acquire(0.0)
-    with lease.beating():
+    with Heart(database.unit_of_work, ttl_s=0.3) as heart, heart.keeping(lease):
         time.sleep(0.7)
         with pytest.raises(Conflict):
             Lease(database.unit_of_work, clock, "alpha", "second", ttl_s=0.3).acquire(0.0)
@@ -26,12 +26,30 @@ def test_a_heart_that_cannot_reach_the_database_beats_on() -> None:
     database, clock = InMemoryDatabase(lock_timeout_s=0.05), FakeClock()
     lease = Lease(database.unit_of_work, clock, "alpha", "first", ttl_s=0.6)
     lease.acquire(0.0)
-    with lease.beating():
+    with Heart(database.unit_of_work, ttl_s=0.6) as heart, heart.keeping(lease):
         with database.unit_of_work():
             time.sleep(0.5)
         time.sleep(0.5)
         with database.unit_of_work() as uow:
             lease.require(uow)
+
+
+def test_one_heart_keeps_many_leases_and_notices_the_one_that_was_lost() -> None:
+    database, clock = InMemoryDatabase(), FakeClock()
+    leases = [Lease(database.unit_of_work, clock, name, "first", ttl_s=0.3) for name in ("alpha", "beta")]
+    for lease in leases:
+        lease.acquire(0.0)
+    with database.unit_of_work() as uow:
+        uow.leases.release("beta", 1)
+        uow.leases.acquire("beta", "second", 60.0)
+        uow.commit()
+    with Heart(database.unit_of_work, ttl_s=0.3) as heart, heart.keeping(leases[0]), heart.keeping(leases[1]):
+        until = time.monotonic() + 5.0
+        while leases[1].is_held and time.monotonic() < until:
+            time.sleep(0.02)
+        assert [lease.is_held for lease in leases] == [True, False]
+    with database.unit_of_work() as uow, pytest.raises(LeaseLost):
+        leases[1].require(uow)
 
 
 def test_giving_a_lease_back_twice_is_harmless() -> None:

@@ -50,6 +50,7 @@ class SearchLife(RuleBasedStateMachine):
             "alpha",
             STAGES,
             open_unit_of_work=self.database.unit_of_work,
+            open_reader=self.scene.database.reader,
             backend=self.backend,
             clock=self.scene.clock,
             make_strategy=InOrder,

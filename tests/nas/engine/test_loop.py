@@ -12,7 +12,7 @@ from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, LatencySpec
 from nas.engine.jobs import network_latency
-from nas.engine.loop import Pace
+from nas.engine.pace import Pace
 from nas.errors import Conflict, CorruptArtifact, EvaluationError, NasError, NotFound, TransientError
 from nas.ports import UnitOfWork
 from tests.fakes.backends import LossyBackend, SilentBackend
@@ -391,7 +391,7 @@ def test_a_moved_bound_reaches_a_new_strategy() -> None:
     with scene.database.unit_of_work() as uow:
         search = uow.searches.get("alpha")
         moved = search.problem.evolve(constraints=(OutcomeConstraint(metric="noise_mse", at_most=0.5),))
-        uow.searches.replace(search.status, search.evolve(problems=(*search.problems, moved)))
+        uow.searches.add_bounds("alpha", moved, "somebody", 1.0)
         uow.commit()
     tick_until(loop, SearchStatus.COMPLETED)
     assert len(scene.strategies) == 2

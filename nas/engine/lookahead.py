@@ -1,0 +1,43 @@
+"""How many jobs wait at the workers' door, so that no worker ever waits for a suggestion."""
+
+from __future__ import annotations
+
+import math
+
+WEIGHT_OF_NEWEST = 0.2
+"""Share of the newest value in the moving averages."""
+NEGLIGIBLE = 0.01
+"""Share of a worker's time that may be lost before it is worth claiming a trial early."""
+
+
+class Lookahead:
+    """Measures turnaround against evaluation time and says how many trials to claim ahead.
+
+    A trial that waits at the door was proposed with less knowledge than one proposed later, so there
+    are as few as needed: those that finish while one turnaround lasts. With one worker there are none,
+    because then the same seed has to give the same answers, however fast the machine is.
+    """
+
+    def __init__(self) -> None:
+        self._turnaround_s = 0.0
+        self._evaluation_s = 0.0
+
+    def note_turnaround(self, seconds: float) -> None:
+        """Note how long it took from an answer to the next job: recording, suggesting, claiming."""
+        self._turnaround_s = _mixed(self._turnaround_s, seconds)
+
+    def note_evaluation(self, seconds: float) -> None:
+        """Note how long a worker was busy; answers out of a journal (0) say nothing."""
+        if seconds > 0:
+            self._evaluation_s = _mixed(self._evaluation_s, seconds)
+
+    def jobs(self, parallelism: int) -> int:
+        """Trials to claim beyond the workers' number; at most as many again."""
+        if parallelism == 1 or self._evaluation_s == 0:
+            return 0
+        share = self._turnaround_s / self._evaluation_s
+        return 0 if share < NEGLIGIBLE else min(parallelism, math.ceil(parallelism * share))
+
+
+def _mixed(average: float, value: float) -> float:
+    return value if average == 0 else (1 - WEIGHT_OF_NEWEST) * average + WEIGHT_OF_NEWEST * value
