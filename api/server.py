@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from api.routes import (
     submission,
     trials,
 )
+from api.service.heartbeat import keep_beating
 from api.service.state import Service
 
 THREADS: Final = 40
@@ -55,7 +57,11 @@ def make_app(installation: Installation, own_token: str | None = None) -> FastAP
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        beating = None if own_token else asyncio.create_task(keep_beating(service))
         yield
+        if beating is not None:
+            beating.cancel()
+            await asyncio.wait([beating])
         service.close()
 
     app = FastAPI(

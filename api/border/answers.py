@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -27,7 +27,7 @@ from api.refusals import (
 from nas.errors import CorruptArtifact, Fault, NasError, NotFound, SpecError, TransientError
 
 PROBLEM_JSON: Final = "application/problem+json"
-_LOG = structlog.get_logger(__name__)
+_LOG = logging.getLogger(__name__)
 _BY_STATUS: Final[dict[int, NasError]] = {
     400: BadRequest("The request cannot be read."),
     404: NotFound("There is nothing at this address.", "See /openapi.json for what there is."),
@@ -48,7 +48,7 @@ def problem_response(error: NasError, path: str, headers: Mapping[str, str] | No
 def incident_response(error: Exception, path: str) -> Response:
     """What nobody expected: logged under an id, and told by that id alone."""
     incident = new_id()
-    _LOG.error("unexpected error", incident=incident, path=path, exc_info=error)
+    _LOG.error("unexpected error", extra={"incident": incident, "path": path}, exc_info=error)
     told = InternalError("Something went wrong in the server.", f"Report it with the incident's id: {incident}.")
     return problem_response(told, f"{path}#{incident}")
 
@@ -61,7 +61,7 @@ def install(app: FastAPI) -> None:
         if http_status(error) == 500:
             return incident_response(error, request.url.path)
         if isinstance(error, TransientError | CorruptArtifact):
-            _LOG.warning("not available", path=request.url.path, reason=error.message)
+            _LOG.warning("not available", extra={"path": request.url.path, "reason": error.message})
         return problem_response(error, request.url.path)
 
     @app.exception_handler(HTTPException)

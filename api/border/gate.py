@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +34,8 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 _UNKNOWN_ROUTE: Final = "(none)"
+_QUIET: Final = ("/health/live", "/health/ready", "/metrics")
+_LOG = structlog.get_logger(__name__)
 
 
 class Gate:
@@ -71,9 +74,15 @@ class Gate:
         try:
             await self._answer(scope, receive, send_with_headers)
         finally:
-            route = getattr(scope.get("route"), "path", _UNKNOWN_ROUTE)
-            seconds = None if is_stream else time.perf_counter() - began
-            self._metrics.request(_known_method(scope["method"]), route, status, seconds)
+            self._note(scope, status, None if is_stream else time.perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float | None) -> None:
+        route = getattr(scope.get("route"), "path", _UNKNOWN_ROUTE)
+        method = _known_method(scope["method"])
+        self._metrics.request(method, route, status, seconds)
+        if route not in _QUIET:
+            # The template and no query: paths of strangers and what they search for stay out of logs.
+            _LOG.info("request", method=method, route=route, status=status, seconds=seconds and round(seconds, 4))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
