@@ -1,0 +1,1 @@
+"""Speed of the service: reads, streams, page, memory, fairness, and a peer's storage."""
