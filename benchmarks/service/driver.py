@@ -16,12 +16,11 @@ import psutil
 from api.composition import SystemClock, _make_strategy
 from api.installation import Installation
 from api.teachers import teacher_stages
-from benchmarks.service.table import NoFiles, Table
+from benchmarks.service.table import TableBackend
 from nas.domain.search import Search
 from nas.engine.events import EngineEvent
 from nas.engine.loop import SearchLoop
 from nas.engine.pace import Pace
-from workers.inline_backend import InlineBackend
 
 
 class Progress:
@@ -76,7 +75,7 @@ def make_loop(installation: Installation, search: Search, progress: Progress, ev
         teacher_stages(search.spec.teacher),
         open_unit_of_work=installation.database.unit_of_work,
         open_reader=installation.database.reader,
-        backend=InlineBackend(NoFiles(), Table(evaluation_s)),
+        backend=TableBackend(evaluation_s),
         clock=SystemClock(),
         make_strategy=_make_strategy,
         observe=progress.observe,

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SPEC: dict[str, Any] = {
     "strategy": {"name": "random"},
     "constraints": [{"metric": "noise_mse_relative", "at_most": 0.03}],
-    "parallelism": 4,
+    "parallelism": 16,
 }
 """The reference teacher and its default space of 92,160 architectures; random, so that nothing is modelled."""
 

@@ -16,12 +16,14 @@ from nas.domain.job import (
     Evaluation,
     FeatureSet,
     Job,
+    Outcome,
     Result,
 )
 from nas.domain.library import BlockCost, LibraryEntry, NetworkFloor
 from nas.domain.metric import Measurement
 from nas.domain.value import FrozenDict
 from nas.ports import Workspace
+from workers.executor import run_job
 
 
 class NoFiles:
@@ -67,30 +69,57 @@ class NoFiles:
         """Forget the result."""
 
 
-class Table:
-    """Looks results up, as fast as a formula; or in the time that an evaluation is told to take.
+def look_up(job: Job, workspace: Workspace) -> Result:
+    """The result of a job, as a function of its payload."""
+    del workspace
+    match job.payload:
+        case CaptureFeatures():
+            return FeatureSet(key=job.key, size_bytes=1, samples=1)
+        case CountFloor():
+            return NetworkFloor(cost=BlockCost(params=100_000, macs=2_000_000, attention_macs=0))
+        case DistillBlock(stage=stage, variant=variant):
+            return _entry(job.key, stage, variant)
+        case EvaluateArchitecture(architecture=architecture):
+            return evaluation(architecture.choices)
+    raise AssertionError(f"no {job.payload.kind} is asked for here")
+
+
+class TableBackend:
+    """As many workers as there are jobs, all of them done at the next poll.
 
     Args:
-        evaluation_s: Real seconds that each evaluation takes.
+        evaluation_s: Real seconds that a round of jobs takes.
     """
 
     def __init__(self, evaluation_s: float = 0.0) -> None:
         self._evaluation_s = evaluation_s
+        self._queue: dict[str, Job] = {}
 
-    def __call__(self, job: Job, workspace: Workspace) -> Result:
-        """The result of a job, as a function of its payload."""
-        del workspace
-        match job.payload:
-            case CaptureFeatures():
-                return FeatureSet(key=job.key, size_bytes=1, samples=1)
-            case CountFloor():
-                return NetworkFloor(cost=BlockCost(params=100_000, macs=2_000_000, attention_macs=0))
-            case DistillBlock(stage=stage, variant=variant):
-                return _entry(job.key, stage, variant)
-            case EvaluateArchitecture(architecture=architecture):
-                time.sleep(self._evaluation_s)
-                return evaluation(architecture.choices)
-        raise AssertionError(f"no {job.payload.kind} is asked for here")
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self._queue.setdefault(job.key, job)
+
+    def poll(self, timeout_s: float) -> list[Outcome]:
+        """Answer every queued job."""
+        del timeout_s
+        if self._queue:
+            time.sleep(self._evaluation_s)
+        jobs, self._queue = self._queue, {}
+        return [run_job(job, NoFiles(), look_up) for job in jobs.values()]
+
+    def cancel(self, key: str) -> None:
+        """Drop a job."""
+        self._queue.pop(key, None)
+
+    def withdraw(self) -> list[str]:
+        """Drop every job; none has begun."""
+        keys = list(self._queue)
+        self._queue.clear()
+        return keys
+
+    def close(self) -> None:
+        """Drop every job."""
+        self._queue.clear()
 
 
 def _entry(key: str, stage: str, variant: str) -> LibraryEntry:
