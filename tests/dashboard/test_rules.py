@@ -26,7 +26,7 @@ JUDGE = """async ([trials, objectives, bounds, axes]) => {
   table.merge(trials);
   const found = analyse(table, { objectives, bounds }, axes);
   return {
-    violation: [...found.violation].map((one) => (Number.isNaN(one) ? "unmeasured" : one === Infinity ? "infinite" : one)),
+    violation: [...found.violation].map((one) => (Number.isFinite(one) ? one : String(one))),
     front: found.front.map((i) => table.number[i]),
     best: found.best < 0 ? null : table.number[found.best],
     axes: found.axes,
@@ -93,9 +93,9 @@ def test_browser_and_engine_judge_alike(
         shown = [*along, *(name for name in METRICS if name not in along)][:2]
         found = page.evaluate(JUDGE, [columns(trials), list(problem.objectives), bounds, shown])
         expected = [
-            "unmeasured"
+            "NaN"
             if trial.evaluation is None
-            else "infinite"
+            else "Infinity"
             if (violation := problem.violation(trial.evaluation.metrics)) == float("inf")
             else violation
             for trial in trials

@@ -1,6 +1,6 @@
 /**
- * One ECharts canvas. The library is loaded when the first chart is; what is drawn follows `option`, and zoom
- * survives because axes' zoom is never part of an update.
+ * One ECharts canvas. The library is loaded when the first chart is; what is drawn follows `option`, and a zoom
+ * survives every update.
  */
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-standalone.mjs";
@@ -45,13 +45,24 @@ export function Chart({ option, label, name, onReady, onDrawn, children }) {
   }, []);
   useEffect(() => {
     if (!chart) return;
-    chart.setOption(option, { replaceMerge: ["series"] });
+    chart.setOption(keepingZoom(chart, option), { replaceMerge: ["series"] });
     drawn.current?.(chart);
   }, [chart, option]);
   return html`<div class="chart ${name}">
     <div class="canvas" ref=${box} role="img" aria-label=${label} />
     ${children}
   </div>`;
+}
+
+/** New data move an axis' ends: a zoom is kept by the values it shows, not by its share of the axis. @param {any} chart @param {any} option */
+function keepingZoom(chart, option) {
+  const present = chart.getOption()?.dataZoom ?? [];
+  if (!option.dataZoom) return option;
+  const dataZoom = option.dataZoom.map((zoom, i) => {
+    const { start = 0, end = 100, startValue, endValue } = present[i] ?? {};
+    return start > 0 || end < 100 ? { ...zoom, startValue, endValue } : zoom;
+  });
+  return { ...option, dataZoom };
 }
 
 /** Room around the plot, the same for every chart so that lines above the canvas know where to lie. */

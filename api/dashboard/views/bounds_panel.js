@@ -4,6 +4,7 @@ import { change } from "../client.js";
 import { ago, metricLabel } from "../format.js";
 import { nearestMisses, violatedBy } from "../front.js";
 import { ProblemNotice } from "../parts/notice.js";
+import { NumberInput } from "../parts/number_input.js";
 import { linkTo, setQuery } from "../router.js";
 import { html, useState } from "../vendor/preact-standalone.mjs";
 import { violationText } from "./hover_card.js";
@@ -49,7 +50,7 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
       ${bounds.map(({ metric, at_most: atMost }) => html`<div key=${metric} class="bound-row">
         <label for="bound-${metric}">${metricLabel(metric)}</label>
         <span class="muted">≤</span>
-        <${BoundField} id="bound-${metric}" value=${atMost} onValue=${(value) => set(metric, value)} />
+        <${NumberInput} id="bound-${metric}" value=${atMost} onText=${(text) => set(metric, Number(text))} />
         <button class="quiet small icon" aria-label="Remove the bound on ${metricLabel(metric)}" title="Remove" onClick=${() => setDraft(bounds.filter((bound) => bound.metric !== metric))}>✕</button>
       </div>`)}
       ${bounds.length === 0 && html`<p class="muted">No bounds: every measured trial counts.</p>`}
@@ -69,14 +70,6 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
       ${!draft && version !== newest && html`<p class="small muted">You look at an earlier version. <button class="small" onClick=${() => look(String(newest.version))}>Back to the one in force</button></p>`}
     </div>
   </section>`;
-}
-
-/** A number that may be half typed: it counts once it is one. @param {{id: string, value: number, onValue: (value: number) => void}} props */
-function BoundField({ id, value, onValue }) {
-  const [text, setText] = useState(/** @type {string | null} */ (null));
-  return html`<input id=${id} class="number" inputmode="decimal" autocomplete="off" value=${text ?? String(value)} aria-invalid=${text !== null && !(Number(text) > 0) ? "true" : undefined}
-    onFocus=${() => setText(String(value))} onBlur=${() => setText(null)}
-    onInput=${(event) => { setText(event.target.value); onValue(Number(event.target.value)); }} />`;
 }
 
 /** While nothing is feasible: what comes nearest, and by how much it misses. */

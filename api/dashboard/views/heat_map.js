@@ -48,10 +48,11 @@ export function HeatMap({ model, query, analysis, selected }) {
 function Cell({ entry, shown, scale, best, chosen, pressed, dimmed, onClick }) {
   const value = entry[shown.field];
   const missing = entry.state === "missing";
-  const name = `${entry.stage} ${entry.variant}: ${missing ? "not distilled yet" : `${shown.label} ${quantity(value, shown.unit)}`}${best ? ", chosen by the best" : ""}`;
+  const title = `${entry.stage} ${entry.variant}: ${missing ? "not distilled yet" : `${shown.label} ${quantity(value, shown.unit)}`}. Press to select every trial with it.`;
   return html`<button class="cell ${best ? "best" : ""} ${chosen ? "chosen" : ""} ${dimmed ? "dimmed" : ""} ${missing ? "missing" : ""}"
-    style=${{ "--share": missing ? 0 : scale(value) }} aria-pressed=${Boolean(pressed)} aria-label=${name} title="${name}. Press to select every trial with it." onClick=${onClick}>
+    style=${{ "--share": missing ? 0 : scale(value) }} aria-pressed=${Boolean(pressed)} title=${title} onClick=${onClick}>
     <span class="variant">${entry.variant}</span><span class="value">${missing ? "–" : quantity(value, shown.unit)}</span>
+    ${best && html`<span class="hidden-text">, chosen by the best</span>`}
   </button>`;
 }
 

@@ -33,7 +33,7 @@ export function SearchPage({ id, me }) {
   const analysis = useMemo(() => analyse(trials, { objectives, bounds }, shown), [trials.revision, bounds, version, ...shown]);
   const selected = useMemo(() => selectedNumbers(query, trials), [query.sel, query.block, trials.revision]);
 
-  if (!search) return model.problem ? html`<${ProblemNotice} problem=${model.problem} retry=${() => model.open()} />` : html`<${Loading} what="Loading the search" />`;
+  if (!search || !version) return model.problem ? html`<${ProblemNotice} problem=${model.problem} retry=${() => model.open()} />` : html`<${Loading} what="Loading the search" />`;
   const view = { model, me, query, version, bounds, draft, setDraft, shown, analysis, selected };
   return html`<div class="search-page">
     <${SearchHeader} ...${view} />

@@ -1,6 +1,7 @@
 /** The usual fields of a spec, each with its faults beside it. */
 
 import { metricLabel } from "../format.js";
+import { NumberInput, readNumber } from "../parts/number_input.js";
 import { faultsAt, fieldOf, withField } from "../spec_document.js";
 import { html } from "../vendor/preact-standalone.mjs";
 import { SpaceField } from "./space_field.js";
@@ -8,9 +9,10 @@ import { SpaceField } from "./space_field.js";
 /** Fields that the form shows: faults of all others are listed beside the button. */
 export const FORM_POINTERS = ["/name", "/teacher", "/objectives", "/constraints", "/budget", "/parallelism", "/seed", "/strategy", "/latency", "/space"];
 
-/** @param {{spec: any, setSpec: (spec: any) => void, faults: any[], catalogue: any}} props */
+/** @param {{spec: any, setSpec: (change: (spec: any) => any) => void, faults: any[], catalogue: any}} props */
 export function SpecForm({ spec, setSpec, faults, catalogue }) {
-  const set = (path, value) => setSpec(withField(spec, path, value));
+  // From the spec as it stands then: two fields may change before the next drawing.
+  const set = (path, value) => setSpec((before) => withField(before, path, typeof value === "function" ? value(fieldOf(before, path)) : value));
   const metrics = catalogue ? catalogue.metrics.filter((metric) => metric.searchable) : [];
   const common = { spec, set, faults };
   return html`<section class="panel"><header><h2>Spec</h2><span class="muted small">Everything else has a default; see Text for all fields.</span></header>
@@ -52,13 +54,11 @@ function TextField({ spec, set, faults, path, label, hint, required }) {
   </div>`;
 }
 
-/** @param {any} props A number that may be half typed: what is no number goes to the server as it is, which says so. */
+/** @param {any} props What is no number goes to the server as it is, which says so. */
 function NumberField({ spec, set, faults, path, label, hint }) {
   const [id, mine] = [`spec-${path.join("-")}`, faultsAt(faults, `/${path.join("/")}`)];
-  const read = (text) => (text.trim() === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text));
   return html`<div class="field"><label for=${id}>${label}</label>
-    <input id=${id} class="number" inputmode="decimal" autocomplete="off" value=${fieldOf(spec, path) ?? ""} aria-invalid=${mine.length ? "true" : undefined} aria-describedby="${id}-fault"
-      onChange=${(event) => set(path, read(event.target.value))} />
+    <${NumberInput} id=${id} value=${fieldOf(spec, path)} aria-invalid=${mine.length ? "true" : undefined} aria-describedby="${id}-fault" onText=${(text) => set(path, readNumber(text))} />
     <${Faults} id="${id}-fault" faults=${mine} hint=${hint} />
   </div>`;
 }
@@ -79,7 +79,7 @@ function ChoiceField({ spec, set, faults, path, drop = path, label, empty, choic
 /** @param {any} props One of the objectives; the second may be none. */
 function MetricField({ spec, set, index, label, metrics, hint }) {
   const objectives = spec.objectives ?? ["params"];
-  const choose = (name) => set(["objectives"], [0, 1].map((i) => (i === index ? name : objectives[i])).filter(Boolean));
+  const choose = (name) => set(["objectives"], (before = ["params"]) => [0, 1].map((i) => (i === index ? name : before[i])).filter(Boolean));
   return html`<div class="field"><label for="objective-${index}">${label}</label>
     <select id="objective-${index}" value=${objectives[index] ?? ""} onChange=${(event) => choose(event.target.value)}>
       ${index > 0 && html`<option value="">none</option>`}
@@ -99,24 +99,22 @@ function MetricOptions({ metrics, chosen }) {
 /** @param {any} props */
 function Constraints({ spec, set, faults, metrics }) {
   const bounds = Array.isArray(spec.constraints) ? spec.constraints : [];
-  const put = (after) => set(["constraints"], after);
   const free = metrics.find((metric) => !bounds.some((bound) => bound.metric === metric.name));
   return html`<fieldset><legend>Bounds</legend>
     ${bounds.map((bound, i) => {
       const mine = faultsAt(faults, `/constraints/${i}`);
-      const edit = (change) => put(bounds.map((one, j) => (i === j ? { ...one, ...change } : one)));
+      const edit = (change) => set(["constraints"], (before) => before.map((one, j) => (i === j ? { ...one, ...change } : one)));
       return html`<div key=${i} class="constraint">
         <select aria-label="Metric of bound ${i + 1}" value=${bound.metric} onChange=${(event) => edit({ metric: event.target.value })}>
           <${MetricOptions} metrics=${metrics} chosen=${bound.metric} />
         </select>
         <span>≤</span>
-        <input class="number" inputmode="decimal" aria-label="Bound ${i + 1}, at most" aria-invalid=${mine.length ? "true" : undefined} value=${bound.at_most}
-          onChange=${(event) => edit({ at_most: event.target.value.trim() !== "" && !Number.isNaN(Number(event.target.value)) ? Number(event.target.value) : event.target.value })} />
-        <button type="button" class="quiet icon" aria-label="Remove bound ${i + 1}" onClick=${() => put(bounds.filter((_, j) => j !== i))}>✕</button>
+        <${NumberInput} aria-label="Bound ${i + 1}, at most" aria-invalid=${mine.length ? "true" : undefined} value=${bound.at_most} onText=${(text) => edit({ at_most: readNumber(text) ?? "" })} />
+        <button type="button" class="quiet icon" aria-label="Remove bound ${i + 1}" onClick=${() => set(["constraints"], (before) => before.filter((_, j) => j !== i))}>✕</button>
         <${Faults} faults=${mine} />
       </div>`;
     })}
-    ${free && bounds.length < 8 && html`<button type="button" class="small" onClick=${() => put([...bounds, { metric: free.name, at_most: 1 }])}>Add a bound</button>`}
+    ${free && bounds.length < 8 && html`<button type="button" class="small" onClick=${() => set(["constraints"], (before) => [...(before ?? []), { metric: free.name, at_most: 1 }])}>Add a bound</button>`}
   </fieldset>`;
 }
 
