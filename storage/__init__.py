@@ -2,5 +2,6 @@
 
 Decides nothing about a search, knows no tensors, no workers and no HTTP, and is imported by nobody
 but the composition root. Rows hold domain values as their own JSON beside the columns that queries
-need; there is no second representation.
+need, all of which follow from it. What users write (intent, bounds, trash) stands apart, so that no
+coordinator can overwrite it.
 """

@@ -29,7 +29,7 @@ LOCK_TIMEOUT_S = 30
 IDLE_TIMEOUT_S = 10
 """A writer on PostgreSQL that says nothing for so long is taken for stopped; its locks are freed."""
 
-_POOL = {"pool_size": 20, "max_overflow": 40, "pool_timeout": 5}  # for some forty threads
+_POOL = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5}  # forty threads; few kept when idle
 Access = Literal["write", "read", "migrate", "none"]
 
 _SQLITE_BEGIN: dict[Access, tuple[str, ...]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,25 +25,30 @@ from tests.storage.values import a_search, a_trial
 class Server:
     """A server of its own, because the others are used by everybody."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import pgserver
 
-            self._server = pgserver.get_server(folder, cleanup_mode="delete")
+            self._server = pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete")
         self.database = open_database(self._server.get_uri())
 
     def kill(self) -> None:
         """`kill -9` the server and everything it started."""
-        family = psutil.Process(self._server.get_pid())
-        for process in (family, *family.children(recursive=True)):
+        first = psutil.Process(self._server.get_pid())
+        family = [first, *first.children(recursive=True)]
+        for process in family:
             with suppress(psutil.NoSuchProcess):
                 os.kill(process.pid, signal.SIGKILL)
-        psutil.wait_procs([family], timeout=10)
+        psutil.wait_procs(family, timeout=10)
 
     def start(self) -> None:
-        """Start it again; it recovers by itself."""
-        self._server.ensure_postgres_running()
+        """Start it again, as soon as the kernel has let go of what the dead ones shared; it recovers by itself."""
+        for _ in range(20):
+            with suppress(subprocess.CalledProcessError):
+                self._server.ensure_postgres_running()
+                return
+        pytest.fail("the server does not start again")
 
     def close(self) -> None:
         self.database.close()
@@ -49,8 +56,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("postgresql"))
+def server() -> Iterator[Server]:
+    started = Server()
     started.database.migrate()
     with started.database.unit_of_work() as work:
         work.searches.add(a_search())
