@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from api.installation import Installation
-from api.plots import plot_front
-from api.views import front_document, trial_document
+from api.views import trial_document
 from nas.domain.job import EvaluateArchitecture
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
@@ -17,20 +16,6 @@ from nas.domain.value import FrozenDict
 from nas.engine.front import best
 from nas.engine.jobs import distillation_job
 from nas.errors import Conflict, Fault, NotFound, SpecError
-
-
-def write_output(installation: Installation, search_id: str, output: Path) -> None:
-    """Write `front.json`, `front.png` and `winner/` of a search.
-
-    Raises:
-        Conflict: If no trial was measured.
-    """
-    search, trials = installation.search_with_trials(search_id)
-    output.mkdir(parents=True, exist_ok=True)
-    document = front_document(search, trials, installation.latencies(search, trials))
-    (output / "front.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    plot_front(search, trials, output / "front.png")
-    export_trial(installation, search_id, None, output / "winner")
 
 
 def export_trial(installation: Installation, search_id: str, number: int | None, folder: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from nas.domain.metric import LATENCY, Measurement
 from nas.domain.search import Search
 from nas.domain.trial import Trial
 from nas.engine.jobs import network_latency
+from nas.errors import TransientError
 
 if TYPE_CHECKING:
     from storage.unit_of_work import Database
@@ -31,15 +32,27 @@ class Installation:
 
     @property
     def database(self) -> Database:
-        """The database, migrated to this version's schema."""
+        """The database, migrated to this version's schema.
+
+        Raises:
+            TransientError: If it cannot be reached, or its folder cannot be made.
+            Conflict: If it belongs to a newer version.
+        """
         from storage.unit_of_work import open_database
 
         if self._database is None:
-            self.settings.data.mkdir(parents=True, exist_ok=True)
+            self._make_data()
             database = open_database(self.settings.database_url)
             database.migrate()
             self._database = database
         return self._database
+
+    def _make_data(self) -> None:
+        data = self.settings.data
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TransientError(f"{data} cannot be made: {error.strerror}.", "Name another --data.") from None
 
     @property
     def workspace(self) -> AnyWorkspace:

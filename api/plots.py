@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nas.domain.search import Search
-from nas.domain.trial import Trial
-from nas.engine.front import axes, best, front, measured
+from api.schemas.fronts import FrontDocument
+from api.schemas.searches import SearchDocument
+from api.schemas.trials import TrialDocument
 from nas.errors import Fault, SpecError
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -24,11 +24,12 @@ _LABELS = {
 _FEASIBLE, _INFEASIBLE, _BOUND = "#0072b2", "#b0b0b0", "#d55e00"  # Okabe & Ito: safe for colour-blind eyes
 
 
-def plot_front(search: Search, trials: Sequence[Trial], path: Path) -> None:
+def plot_front(search: SearchDocument, front: FrontDocument, trials: Iterable[TrialDocument], path: Path) -> None:
     """Draw all measured trials, the front, the bounds and the winner; write PNG or SVG by suffix.
 
     Args:
-        search: The search; its problem in force gives axes and bounds.
+        search: The search.
+        front: Its front; gives axes and bounds.
         trials: All of its trials.
         path: Where to write.
 
@@ -42,38 +43,44 @@ def plot_front(search: Search, trials: Sequence[Trial], path: Path) -> None:
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    x, y = (*axes(search.problem), "noise_mse_relative")[:2]
+    x, y = (*front.axes, "noise_mse_relative")[:2]
     figure, plane = plt.subplots(figsize=(8, 5), layout="constrained")
-    shown = [trial for trial in measured(trials) if {x, y} <= set(_means(trial))]
+    shown = [trial for trial in trials if {x, y} <= set(trial.metrics)]
     for feasible, colour in ((False, _INFEASIBLE), (True, _FEASIBLE)):
-        chosen = [trial for trial in shown if search.problem.is_feasible(_metrics(trial)) is feasible]
+        chosen = [trial for trial in shown if trial.feasible is feasible]
         _scatter(plane, chosen, x, y, colour, "within the bounds" if feasible else "outside the bounds")
-    line = [_means(trial) for trial in front(trials, search.problem)]
-    plane.step([p[x] for p in line], [p[y] for p in line], where="post", color="black", lw=1, label="front", zorder=2)
-    for bound in search.problem.constraints:
-        draw = {x: plane.axvline, y: plane.axhline}.get(bound.metric)
+    line = [point.metrics for point in front.points]
+    xs, ys = [point[x].mean for point in line], [point[y].mean for point in line]
+    plane.step(xs, ys, where="post", color="black", lw=1, label="front", zorder=2)
+    for metric, at_most in front.bounds.items():
+        draw = {x: plane.axvline, y: plane.axhline}.get(metric)
         if draw is not None:
-            draw(bound.at_most, color=_BOUND, ls="--", lw=1, label=f"bound: {bound.metric} ≤ {bound.at_most:g}")
-    winner = best(trials, search.problem)
-    if winner is not None and {x, y} <= set(_means(winner)):
-        point = _means(winner)
-        plane.plot(point[x], point[y], marker="*", ms=16, color=_BOUND, ls="", label=f"best: trial {winner.number}")
+            draw(at_most, color=_BOUND, ls="--", lw=1, label=f"bound: {metric} ≤ {at_most:g}")
+    _mark_best(plane, front.best, x, y)
     plane.set_xlabel(_LABELS.get(x, x))
     plane.set_ylabel(_LABELS.get(y, y))
-    if any(_means(trial)[y] > 0 for trial in shown):
-        smallest = min(_means(trial)[y] for trial in shown if _means(trial)[y] > 0)
-        plane.set_yscale("symlog", linthresh=smallest)  # the teacher itself stands at zero
-    plane.set_title(f"{search.spec.name}: {len(shown)} measured of {search.space.size:,} architectures", loc="left")
+    above_zero = [trial.metrics[y].mean for trial in shown if trial.metrics[y].mean > 0]
+    if above_zero:
+        plane.set_yscale("symlog", linthresh=min(above_zero))  # the teacher itself stands at zero
+    plane.set_title(
+        f"{search.name}: {len(shown)} measured of {search.architectures_in_space:,} architectures", loc="left"
+    )
     plane.grid(alpha=0.3)
     plane.legend(fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
-def _scatter(plane: Any, trials: Sequence[Trial], x: str, y: str, colour: str, label: str) -> None:
+def _mark_best(plane: Any, best: TrialDocument | None, x: str, y: str) -> None:
+    if best is not None and {x, y} <= set(best.metrics):
+        place = best.metrics[x].mean, best.metrics[y].mean
+        plane.plot(*place, marker="*", ms=16, color=_BOUND, ls="", label=f"best: trial {best.trial}")
+
+
+def _scatter(plane: Any, trials: Sequence[TrialDocument], x: str, y: str, colour: str, label: str) -> None:
     if not trials:
         return
-    metrics = [_metrics(trial) for trial in trials]
+    metrics = [trial.metrics for trial in trials]
     plane.errorbar(
         [m[x].mean for m in metrics],
         [m[y].mean for m in metrics],
@@ -85,11 +92,3 @@ def _scatter(plane: Any, trials: Sequence[Trial], x: str, y: str, colour: str, l
         label=label,
         zorder=3,
     )
-
-
-def _metrics(trial: Trial) -> Any:
-    return trial.evaluation.metrics if trial.evaluation else {}
-
-
-def _means(trial: Trial) -> dict[str, float]:
-    return {name: value.mean for name, value in _metrics(trial).items()}

@@ -69,8 +69,13 @@ class Place:
             TransientError: If the server does not answer.
         """
         from api.client import Client
+        from api.logs import configure_logging
 
         server = self.server()
-        client = Client(server[0], server[1]) if server else Client.local(self.installation)
-        with client:
+        if server is not None:
+            with Client(*server) as client:
+                yield client
+            return
+        configure_logging(log_level="error")  # of the app inside this process
+        with Client.local(self.installation) as client:
             yield client

@@ -7,63 +7,84 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.connection import KeyOption, Place, UrlOption
 from api.cli.console import DataOption, JsonOption, console, print_json, print_table
 
 SearchArgument = Annotated[str, typer.Argument(help="Id of a search, or `latest`.")]
 
 
-def searches(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """List all searches, newest first."""
-    from api.views import search_document
-
-    installation = _installation(data)
-    documents = [search_document(*installation.search_with_trials(search.id)) for search in installation.searches()]
+def searches(
+    status: Annotated[str, typer.Option(help="Only searches in this status.")] = "",
+    name: Annotated[str, typer.Option(help="Only searches whose name contains this.")] = "",
+    trash: Annotated[bool, typer.Option("--trash", help="Those in the trash instead.")] = False,
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List searches, newest first."""
+    filters: dict[str, Any] = {"status": status or None, "name": name or None, "trash": trash or None}
+    with Place(data, url, key).client() as client:
+        given = {field: value for field, value in filters.items() if value is not None}
+        documents = [search.model_dump(mode="json") for search in client.searches(**given)]
     if as_json:
         print_json(documents)
         return
     if not documents:
-        console.print("No searches yet. Start one: blocksmith run examples/reference-demo.yaml")
+        nothing = "No such searches." if given else "No searches yet. Start one: "
+        console.print(nothing if given else f"{nothing}blocksmith run examples/reference-demo.yaml")
         return
     rows = [
-        (d["search"], d["status"], f"{d['trials']}/{d['budget']}", ", ".join(d["objectives"]), _bounds(d["bounds"]))
+        (
+            d["search"],
+            d["status"],
+            f"{d['trials']}/{d['budget']}",
+            ", ".join(d["objectives"]),
+            shown_bounds(d["bounds"]),
+        )
         for d in documents
     ]
     print_table("Searches", ("search", "status", "trials ", "minimise", "subject to"), rows)
 
 
-def trials(search: SearchArgument = "latest", data: DataOption = None, as_json: JsonOption = False) -> None:
+def trials(
+    search: SearchArgument = "latest",
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the trials of a search, in the order tried."""
-    from api.views import trial_document
-
-    installation = _installation(data)
-    found, its_trials = installation.search_with_trials(search)
-    latencies = installation.latencies(found, its_trials)
-    documents = [trial_document(trial, found, latencies.get(trial.number)) for trial in its_trials]
+    with Place(data, url, key).client() as client:
+        found = client.search(search)
+        documents = [trial.model_dump(mode="json") for trial in client.trials(found.search)]
     if as_json:
         print_json(documents)
         return
-    print_points(f"Trials of {found.id}", documents)
+    print_points(f"Trials of {found.search}", documents)
 
 
 def front(
     search: SearchArgument = "latest",
     plot: Annotated[Path | None, typer.Option(help="Also draw the front into this PNG or SVG file.")] = None,
     data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the front of a search: what no other trial beats."""
     from api.plots import plot_front
-    from api.views import front_document
 
-    installation = _installation(data)
-    found, its_trials = installation.search_with_trials(search)
-    document = front_document(found, its_trials, installation.latencies(found, its_trials))
-    if plot is not None:
-        plot_front(found, its_trials, plot)
+    with Place(data, url, key).client() as client:
+        found = client.search(search)
+        shown = client.front(found.search)
+        if plot is not None:
+            plot_front(found, shown, client.trials(found.search), plot)
+    document = shown.model_dump(mode="json")
     if as_json:
         print_json(document)
         return
-    print_points(f"Front of {found.id} ({_bounds(document['bounds'])})", document["points"])
+    print_points(f"Front of {found.search} ({shown_bounds(document['bounds'])})", document["points"])
     if plot is not None:
         console.print(f"Drawn into {plot}")
 
@@ -94,14 +115,9 @@ _COLUMNS: dict[str, tuple[str, Any]] = {
 }
 
 
-def _bounds(bounds: dict[str, float]) -> str:
+def shown_bounds(bounds: dict[str, float]) -> str:
+    """Bounds in one line."""
     return ", ".join(f"{name} ≤ {value:g}" for name, value in bounds.items()) or "no bounds"
-
-
-def _installation(data: Path | None) -> Any:
-    from api.installation import Installation
-
-    return Installation(data)
 
 
 def register(app: typer.Typer) -> None:

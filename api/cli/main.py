@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import inspect, model, run, serve, teacher, upkeep
+from api.cli import administer, inspect, model, run, serve, steer, teacher, upkeep
 from api.cli.console import run_guarded
 
 app = typer.Typer(
@@ -18,10 +18,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 run.register(app)
-serve.register(app)
+steer.register(app)
 inspect.register(app)
 model.register(app)
+serve.register(app)
 upkeep.register(app)
+app.add_typer(administer.keys, name="key")
+app.add_typer(administer.projects, name="project")
 app.add_typer(teacher.app, name="teacher")
 
 

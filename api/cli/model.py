@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.connection import UrlOption
+from api.cli.connection import KeyOption, Place, UrlOption
 from api.cli.console import DataOption, JsonOption, console, print_json, print_table
 
 
@@ -74,13 +74,16 @@ def export(
     trial: Annotated[int | None, typer.Option(min=0, help="Trial to export (default: the best).")] = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("winner"),
     data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a trial's network as a diffusers folder with ONNX and a report."""
-    from api.exports import export_trial
-    from api.installation import Installation
+    from api.cli.output import write_network
 
-    report = export_trial(Installation(data), search, trial, output)
+    place = Place(data, url, key)
+    with place.client() as client:
+        report = write_network(place, client, client.search(search).search, trial, output)
     if as_json:
         print_json(report)
         return

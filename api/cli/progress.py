@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from api.cli.console import errors
-from nas.domain.search import Search
-from nas.engine.events import EngineEvent, Observer, unobserved
 
-_PHASES = {
+if TYPE_CHECKING:
+    from api.schemas.searches import SearchDocument
+
+_PHASES: Final = {
     "capture": "capturing features",
     "floor": "counting",
     "distill": "distilling blocks",
     "measure_block": "timing blocks",
 }
+_TRIED: Final = {"completed", "abandoned", "failed", "cancelled"}
+
+
+class Happening(Protocol):
+    """An event, whether it comes from the engine in this process or from a server."""
+
+    @property
+    def kind(self) -> str:
+        """Of what kind it is."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What happened."""
+
+
+Draw = Callable[[Happening], None]
 
 
 class SearchProgress:
-    """Turns engine events into two bars.
+    """Turns events into two bars.
 
     Args:
         progress: Where to draw.
-        search: The search that is watched.
+        search: The search as it stood before the first event.
     """
 
-    def __init__(self, progress: Progress, search: Search) -> None:
+    def __init__(self, progress: Progress, search: SearchDocument) -> None:
         self._progress = progress
-        self._search = search
-        self._library: TaskID = progress.add_task("preparing", total=None)
-        self._trials: TaskID = progress.add_task("trials", total=search.spec.budget.trials, visible=False)
-        self._best: float | None = None
-        self._tried: set[int] = set()
+        self._objective = search.objectives[0]
+        self._bounds = dict(search.bounds)
+        self._best = _best_so_far(search)
+        self._tried = sum(count for status, count in search.counts.items() if status.value in _TRIED)
+        self._library: TaskID = progress.add_task("preparing", total=None, visible=not self._tried)
+        self._trials: TaskID = progress.add_task(
+            "trials", total=search.budget, completed=self._tried, visible=self._tried > 0
+        )
 
-    def __call__(self, event: EngineEvent) -> None:
+    def __call__(self, event: Happening) -> None:
         """Draw one event."""
         match event.kind:
             case "library":
@@ -47,10 +68,17 @@ class SearchProgress:
             case "latency":
                 milliseconds = event.facts.get("latency_ms", "")
                 self._progress.update(self._trials, description=f"timing the front, {milliseconds:.3g} ms")
+            case "bounds":
+                self._on_bounds(event)
+            case "search":
+                status = str(event.facts.get("status", ""))
+                self._progress.update(self._library, visible=status in {"created", "preparing"})
+                if status == "paused":
+                    self._progress.update(self._trials, description="paused")
             case _:
-                self._progress.update(self._library, visible=event.facts.get("status") in {"created", "preparing"})
+                pass
 
-    def _on_library(self, event: EngineEvent) -> None:
+    def _on_library(self, event: Happening) -> None:
         facts = event.facts
         phase = _PHASES.get(str(facts.get("job", "")), "preparing")
         place = f"{facts.get('stage', '')} {facts.get('variant', '')}".strip()
@@ -63,32 +91,39 @@ class SearchProgress:
             total=float(facts.get("total", 0)),
         )
 
-    def _on_trial(self, event: EngineEvent) -> None:
+    def _on_trial(self, event: Happening) -> None:
         facts = event.facts
-        if facts.get("status") in {"candidate", "running"}:
-            return
-        self._tried.add(int(facts.get("number", 0)))
-        self._note_best(event)
-        best = f"  [dim]best {self._search.problem.objectives[0]} {self._best:,.5g}[/]" if self._best else ""
-        self._progress.update(self._trials, visible=True, completed=max(self._tried) + 1, description=f"trials{best}")
-
-    def _note_best(self, event: EngineEvent) -> None:
-        problem = self._search.problem
-        values = {name: event.facts.get(f"metrics.{name}") for name in problem.metrics}
-        within = all(
-            isinstance(value := values[bound.metric], float) and value <= bound.at_most
-            for bound in problem.constraints
+        if facts.get("status") in _TRIED:
+            self._tried += 1
+            self._note_best(facts)
+        elif facts.get("how") == "reopened":
+            self._tried -= 1
+        best = f"  [dim]best {self._objective} {self._best:,.5g}[/]" if self._best else ""
+        self._progress.update(
+            self._trials, visible=self._tried > 0, completed=self._tried, description=f"trials{best}"
         )
-        cost = values[problem.objectives[0]]
+
+    def _on_bounds(self, event: Happening) -> None:
+        prefix = "at_most."
+        moved = {name.removeprefix(prefix): v for name, v in event.facts.items() if name.startswith(prefix)}
+        self._bounds = moved
+        self._best = None  # what was best under the old bounds may break the new ones
+        shown = ", ".join(f"{name} ≤ {value:g}" for name, value in moved.items()) or "none"
+        self._progress.console.print(f"bounds moved: {shown}", style="yellow")
+
+    def _note_best(self, facts: Mapping[str, Any]) -> None:
+        values = {name: facts.get(f"metrics.{name}") for name in (*self._bounds, self._objective)}
+        cost = values[self._objective]
+        within = all(isinstance(v := values[name], float) and v <= most for name, most in self._bounds.items())
         if within and isinstance(cost, float) and (self._best is None or cost < self._best):
             self._best = cost
 
 
 @contextmanager
-def watching(search: Search, quiet: bool) -> Iterator[Observer]:
-    """An observer that draws progress on standard error while the block runs."""
+def watching(search: SearchDocument, quiet: bool) -> Iterator[Draw]:
+    """Something to show events to; draws progress on standard error while the block runs."""
     if quiet:
-        yield unobserved
+        yield _look_away
         return
     columns = (
         TextColumn("{task.description}"),
@@ -96,6 +131,15 @@ def watching(search: Search, quiet: bool) -> Iterator[Observer]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    errors.print(f"Search [bold]{search.id}[/]: {search.space.size:,} architectures")
+    errors.print(f"Search [bold]{search.search}[/]: {search.architectures_in_space:,} architectures")
     with Progress(*columns, console=errors) as progress:
         yield SearchProgress(progress, search)
+
+
+def _look_away(event: Happening) -> None:
+    del event
+
+
+def _best_so_far(search: SearchDocument) -> float | None:
+    best = search.best
+    return best.metrics[search.objectives[0]].mean if best is not None and best.feasible else None

@@ -1,138 +1,141 @@
-"""Commands that make searches move: run, resume."""
+"""Commands that make searches move: run, submit, watch, resume."""
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.console import DataOption, JsonOption, console, errors, print_json
+from api.cli.connection import KeyOption, Place, UrlOption
+from api.cli.console import DataOption, JsonOption, console, print_json
 
 if TYPE_CHECKING:
-    from api.installation import Installation
-    from nas.domain.search import Search
+    from api.schemas.searches import Validation
 
+SpecArgument = Annotated[Path, typer.Argument(help="A search specification, YAML or JSON.")]
+SearchArgument = Annotated[str, typer.Argument(help="Id of a search, or `latest`.")]
 OutputOption = Annotated[
     Path | None,
     typer.Option(help="When the search completes, write front.json, front.png and the winner into this folder."),
 ]
+CheckOption = Annotated[bool, typer.Option("--check", help="Check the specification and stop.")]
 
 
 def run(
-    spec: Annotated[Path, typer.Argument(help="A search specification, YAML or JSON.")],
+    spec: SpecArgument,
     output: OutputOption = None,
     data: DataOption = None,
-    check: Annotated[bool, typer.Option("--check", help="Check the specification and stop.")] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    check: CheckOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Submit a search, drive it and watch it. Ctrl-C pauses it; `resume` goes on."""
-    from api.composition import check_spec_file, submit
-    from api.installation import Installation
+    """Submit a search, drive it and watch it. Ctrl-C pauses it; `resume` goes on.
 
-    installation = Installation(data)
-    checked = check_spec_file(spec, installation)
+    Needs no server: this process drives the search. Where one serves the data directory, it does the work.
+    """
+    from api.cli.following import follow
+    from api.cli.submission import check_spec, submit_spec
+
+    place = Place(data, url, key)
+    validation = check_spec(place, spec)
     if check:
-        summary = {"valid": True, "architectures_in_space": checked.space.size, "stages": list(checked.stages)}
-        if as_json:
-            print_json(summary)
-        else:
-            console.print(f"{spec} is valid: {checked.space.size:,} architectures.")
+        _show_validation(spec, validation, as_json)
         return
-    search = submit(installation, checked)
-    _drive(installation, search, output, as_json)
+    with place.client() as client:
+        search = submit_spec(client, spec)
+        follow(place, client, search, output, as_json=as_json, pausing=True)
+
+
+def submit(
+    spec: SpecArgument,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch until it ends; Ctrl-C only stops watching.")] = False,
+    output: OutputOption = None,
+    warm_start: Annotated[str, typer.Option(help="Try first what was best in this earlier search.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Try one random architecture end to end, and estimate the whole.")
+    ] = False,
+    project: Annotated[str, typer.Option(help="Project, for a key of the whole installation.")] = "",
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    check: CheckOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Hand a search to the service and return; with --wait or --output, watch it to its end."""
+    from api.cli.following import follow
+    from api.cli.submission import check_spec, submit_spec
+
+    place = Place(data, url, key)
+    if check:
+        _show_validation(spec, check_spec(place, spec), as_json)
+        return
+    with place.client() as client:
+        search = submit_spec(client, spec, warm_start=warm_start, dry_run=dry_run, project=project)
+        if wait or output is not None:
+            follow(place, client, search, output, as_json=as_json, pausing=False)
+        elif as_json:
+            print_json(search.model_dump(mode="json"))
+        else:
+            console.print(
+                f"Search [bold]{search.search}[/] is submitted: {search.architectures_in_space:,} architectures."
+            )
+            console.print(f"Watch it: blocksmith watch {search.search}", soft_wrap=True)
+            if place.server() is None:
+                console.print("No server runs here; start one: blocksmith up")
+
+
+def watch(
+    search: SearchArgument = "latest",
+    output: OutputOption = None,
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch a search to its end, also across restarts of the server. Ctrl-C only stops watching."""
+    from api.cli.following import follow
+
+    place = Place(data, url, key)
+    with place.client() as client:
+        found = client.search(search)
+        follow(place, client, found, output, as_json=as_json, pausing=False)
 
 
 def resume(
-    search: Annotated[str, typer.Argument(help="Id of a search, or `latest`.")] = "latest",
+    search: SearchArgument = "latest",
     output: OutputOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="With a server: watch it to its end.")] = False,
     data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a search that was paused, interrupted or killed."""
-    from api.composition import set_intent
-    from api.installation import Installation
-    from nas.domain.lifecycle import Intent
+    """Go on with a search that was paused, interrupted or killed. Without a server, drive it here."""
+    from api.cli.following import follow
 
-    installation = Installation(data)
-    found, _ = installation.search_with_trials(search)
-    if not found.status.is_terminal:
-        set_intent(installation, found.id, Intent.RUN)
-    _drive(installation, found, output, as_json)
-
-
-def _drive(installation: Installation, search: Search, output: Path | None, as_json: bool) -> None:
-    from api.cli.progress import watching
-    from api.composition import drive
-    from api.exports import write_output
-    from nas.domain.lifecycle import SearchStatus
-
-    status = search.status
-    if not status.is_terminal:
-        with watching(search, quiet=as_json) as observe, _pausing(installation, search.id):
-            status = drive(installation, search, observe)
-    if status is SearchStatus.COMPLETED and output is not None:
-        if not as_json:
-            console.print("Exporting the winner ...")
-        write_output(installation, search.id, output)
-    _summarise(installation, search.id, output, as_json)
-    if status is SearchStatus.FAILED:
-        sys.exit(1)
+    place = Place(data, url, key)
+    with place.client() as client:
+        found = client.search(search)
+        if not found.status.is_terminal:
+            found = client.set_intent(found.search, "run")
+        if wait or output is not None or place.server() is None:
+            follow(place, client, found, output, as_json=as_json, pausing=place.server() is None)
+        elif as_json:
+            print_json(found.model_dump(mode="json"))
+        else:
+            console.print(f"Search {found.search} goes on. Watch it: blocksmith watch {found.search}", soft_wrap=True)
 
 
-def _summarise(installation: Installation, search_id: str, output: Path | None, as_json: bool) -> None:
-    from api.cli.inspect import print_points
-    from api.views import front_document, search_document
-
-    search, trials = installation.search_with_trials(search_id)
-    document = search_document(search, trials)
+def _show_validation(spec: Path, validation: Validation, as_json: bool) -> None:
     if as_json:
-        print_json(document)
-        return
-    front = front_document(search, trials, installation.latencies(search, trials))
-    print_points(f"Front of {search.id}", front["points"])
-    if search.failure is not None:
-        errors.print(f"[bold red]The search failed:[/] {search.failure.message}")
-    elif not search.status.is_terminal:
-        console.print(f"Paused after {len(trials)} trials. Go on: blocksmith resume {search.id}")
-    elif document["best"] is not None:
-        _say_best(document["best"], len(trials), output)
-
-
-def _say_best(best: dict[str, Any], trials: int, output: Path | None) -> None:
-    metrics = best["metrics"]
-    cost = f"{metrics['params']['mean']:,.0f} parameters, {metrics['gmacs']['mean']:.4g} GMACs"
-    verdict = "Best" if best["feasible"] else "Nothing is feasible; the nearest is"
-    console.print(f"{verdict} of {trials} trials: trial {best['trial']} with {cost}.")
-    if output is not None:
-        console.print(f"Written: {output}/front.json, {output}/front.png, {output}/winner/")
-
-
-@contextmanager
-def _pausing(installation: Installation, search_id: str) -> Iterator[None]:
-    """Ctrl-C once asks for a pause, twice stops at once; both lose nothing."""
-    from api.composition import set_intent
-    from nas.domain.lifecycle import Intent
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        errors.print("Pausing: what runs may finish. Press Ctrl-C again to stop at once; nothing is lost either way.")
-        set_intent(installation, search_id, Intent.PAUSE)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        print_json(validation.model_dump(mode="json"))
+    else:
+        console.print(f"{spec} is valid: {validation.architectures_in_space:,} architectures.")
 
 
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
-    app.command()(run)
-    app.command()(resume)
+    for command in (run, submit, watch, resume):
+        app.command()(command)

@@ -61,7 +61,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_a_search_spends_its_budget_exactly_and_writes_its_front(finished: Path) -> None:
     front = json.loads((finished / "out" / "front.json").read_text())
-    assert set(front) == {"search", "seed", "bounds", "trials", "architectures_in_space", "points"}
+    assert set(front) >= {"search", "seed", "bounds", "trials", "architectures_in_space", "points"}
     assert front["trials"] == 12
     assert front["architectures_in_space"] == 3 * 3 * 2 * 3
     for point in front["points"]:
