@@ -60,8 +60,8 @@ layers: setup-development
 docs: setup-development  ## regenerate the CLI reference
 	$(BIN)/typer api.cli.main utils docs --name blocksmith --output docs/cli.md
 
-openapi: setup-development  ## regenerate docs/openapi.json
-	$(BIN)/python -m api.openapi docs/openapi.json
+openapi: setup-development  ## regenerate docs/openapi.json and the tables of docs/rest.md
+	$(BIN)/python -m api.reference docs
 
 chaos: setup-development  ## kill, stop, cut and fill: FAULTS=200 SEED=1 DATABASE=sqlite|postgresql
 	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --database $(DATABASE)

@@ -37,6 +37,9 @@ def completed(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any]) -> None:
+    summary, _, rest = operation["description"].partition("\n\n")
+    operation["summary"] = " ".join(summary.split()).rstrip(".")
+    operation["description"] = rest or summary
     for status, response in operation["responses"].items():
         content = response.get("content", {})
         if PROBLEM_JSON in content:

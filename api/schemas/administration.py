@@ -105,8 +105,8 @@ class KeyDocument(Document):
     project: str | None
     role: Role
     created_at: UnixSeconds
-    expires_at: UnixSeconds | None
-    revoked_at: UnixSeconds | None
+    expires_at: UnixSeconds | None = None
+    revoked_at: UnixSeconds | None = None
 
 
 class KeyList(Document):

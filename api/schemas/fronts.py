@@ -64,7 +64,7 @@ class FrontDocument(Document):
     points: list[FrontPoint]
     best: TrialDocument | None
     knee: int | None
-    nearest_miss: NearestMiss | None
+    nearest_miss: NearestMiss | None = None
 
 
 class HypervolumePoint(Document):
@@ -134,7 +134,7 @@ class PointsDocument(Document):
     )
 
     last_event: int
-    next: int | None
+    next: int | None = None
     stages: list[str]
     variants: dict[str, list[str]]
     number: list[int]

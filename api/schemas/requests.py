@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from api.schemas.administration import Role
 from api.schemas.base import Request
@@ -13,7 +13,15 @@ from nas.domain.metric import MetricName
 
 ProjectId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="Id of a project.")]
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:+@-]+$")]
-Limit = Annotated[int, Field(ge=0, le=2**53)]
+
+
+def _whole(value: object) -> object:
+    # JSON knows one kind of number: 3.0 is as whole as 3.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Limit = Annotated[Whole, Field(ge=0, le=2**53)]
 
 
 def _with_example(**fields: Any) -> ConfigDict:
@@ -49,7 +57,7 @@ class BoundsMove(Request):
 
     constraints: Annotated[list[BoundRequest], Field(max_length=8)]
     objectives: Annotated[list[MetricName], Field(min_length=1, max_length=2)] | None = None
-    base_version: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    base_version: Annotated[Whole, Field(ge=0, le=2**31)] | None = None
 
 
 class CloneRequest(Request):
@@ -71,7 +79,7 @@ class ExportRequest(Request):
 
     model_config = _with_example(trial=7)
 
-    trial: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    trial: Annotated[Whole, Field(ge=0, le=2**31)] | None = None
 
 
 class QuotaRequest(Request):

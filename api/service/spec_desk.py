@@ -28,7 +28,8 @@ class SpecDesk:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._threads = concurrent.futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="spec")
+        self._threads: concurrent.futures.ThreadPoolExecutor | None = None
+        self._starting = threading.Lock()
         self._catalogue: dict[str, Any] | None = None
         self._places = threading.BoundedSemaphore(WORKERS + WAITING)
 
@@ -52,19 +53,28 @@ class SpecDesk:
         return self._catalogue
 
     def close(self) -> None:
-        """Let no new spec in."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Release the threads; the next spec starts new ones."""
+        with self._starting:
+            if self._threads is not None:
+                self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
 
     def _in_turn(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
             raise TransientError("Too many specs are being checked.", "Try again in a moment.")
-        future = self._threads.submit(work)
+        future = self._submitted(work)
         future.add_done_callback(lambda _: self._places.release())
         try:
             return future.result(timeout=PATIENCE_S)
         except concurrent.futures.TimeoutError:
             future.cancel()
             raise TransientError("Checking the spec took too long.", "Try again, or simplify its teacher.") from None
+
+    def _submitted(self, work: Callable[[], T]) -> concurrent.futures.Future[T]:
+        with self._starting:
+            if self._threads is None:
+                self._threads = concurrent.futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="spec")
+            return self._threads.submit(work)
 
     def _check(self, document: dict[str, Any]) -> CheckedSpec:
         from api.composition import registered_names
