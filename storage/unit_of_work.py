@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from nas.errors import Conflict, TransientError
+from nas.errors import Conflict, NasError, TransientError
 from storage.administration.audit import SqlAudit
 from storage.administration.exports import SqlExports
 from storage.administration.idempotency import SqlIdempotency
@@ -72,6 +74,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._asking = threading.Lock()
+        self._question: Future[None] | None = None
 
     @contextmanager
     def unit_of_work(self) -> Iterator[SqlUnitOfWork]:
@@ -105,14 +109,31 @@ class Database:
 
         migrate(self.engine)
 
-    def ping(self) -> None:
+    def ping(self, timeout_s: float = 3.0) -> None:
         """Ask the database for a sign of life.
 
+        A server that was stopped keeps its connections and answers nothing, hence the deadline.
+
         Raises:
-            TransientError: If it gives none.
+            TransientError: If it gives none, or not in time.
         """
-        with _transaction(self.engine, "read") as connection:
-            connection.execute(text("SELECT 1"))
+        with self._asking:
+            if self._question is None or self._question.done():
+                self._question = Future()
+                threading.Thread(target=self._ask, args=(self._question,), daemon=True).start()
+            question = self._question  # one at a time, or every caller would use up a connection
+        try:
+            question.result(timeout_s)
+        except TimeoutError as error:
+            raise TransientError("The database does not answer.", "Check that it runs, then try again.") from error
+
+    def _ask(self, question: Future[None]) -> None:
+        try:
+            with _transaction(self.engine, "read") as connection:
+                connection.execute(text("SELECT 1"))
+            question.set_result(None)
+        except NasError as error:
+            question.set_exception(error)
 
     def backup(self, file: Path) -> None:
         """Copy the database as it stands into a new SQLite file; writers go on meanwhile.

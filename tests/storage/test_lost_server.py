@@ -35,12 +35,26 @@ class Server:
 
     def kill(self) -> None:
         """`kill -9` the server and everything it started."""
-        first = psutil.Process(self._server.get_pid())
-        family = [first, *first.children(recursive=True)]
+        family = self._family()
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 os.kill(process.pid, signal.SIGKILL)
         psutil.wait_procs(family, timeout=10)
+
+    def stop_answering(self) -> None:
+        """SIGSTOP: connections stay open, and nothing comes back."""
+        self._stopped = [process.pid for process in self._family()]
+        for pid in self._stopped:
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        for pid in self._stopped:
+            os.kill(pid, signal.SIGCONT)
+
+    def _family(self) -> list[psutil.Process]:
+        first = psutil.Process(self._server.get_pid())
+        return [first, *first.children(recursive=True)]
 
     def start(self) -> None:
         """Start it again, as soon as the kernel has let go of what the dead ones shared; it recovers by itself."""
@@ -90,6 +104,19 @@ def test_whenever_the_server_dies_it_is_transient_and_nothing_committed_is_lost(
         with server.database.reader() as view:
             assert [trial.number for trial in view.trials.of_search("alpha")] == [0]
             assert view.events.last("alpha") == 1
+
+
+def test_a_server_that_was_stopped_does_not_answer_and_nobody_waits_for_ever(server: Server) -> None:
+    server.database.ping()
+    server.stop_answering()
+    try:
+        for _ in range(3):
+            with pytest.raises(TransientError, match="does not answer"):
+                server.database.ping(0.1)
+        assert server.database.engine.pool.checkedout() <= 1
+    finally:
+        server.go_on()
+    server.database.ping(10.0)
 
 
 def test_a_transaction_used_again_after_its_connection_was_lost_is_transient(server: Server) -> None:
