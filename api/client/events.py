@@ -35,22 +35,25 @@ def followed(transport: Transport, search_id: str, after: int) -> Iterator[Event
         NasError: If the search cannot be read.
         TransientError: If the server stays away for five minutes.
     """
-    heard_at = time.monotonic()
+    away_since = time.monotonic()
     while True:
+        is_open = False
         try:
             headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
             path = f"/v1/searches/{search_id}/events"
             with transport.stream(path, headers=headers, read_timeout_s=SILENCE_S) as response:
+                is_open = True
                 for frame in frames(response.iter_lines()):
-                    heard_at = time.monotonic()
                     if frame.kind == "end":
                         return
                     event = _parsed(frame)
                     after = event.id
                     yield event
         except TransientError:
-            if time.monotonic() - heard_at > PATIENCE_S:
+            if not is_open and time.monotonic() - away_since > PATIENCE_S:
                 raise
+        if is_open:
+            away_since = time.monotonic()
         time.sleep(PAUSE_S)
 
 

@@ -13,6 +13,7 @@ from nas.domain.metric import Measurement
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, Search, SearchSpec
 from nas.domain.search_space import SearchSpace, StageChoices
+from nas.domain.teacher import Calibration
 from nas.domain.trial import Attempt, Trial
 from nas.domain.value import FrozenDict
 from nas.engine.jobs import distillation_job, floor_job
@@ -31,13 +32,16 @@ def a_search(
     objectives: tuple[str, ...] = ("params",),
     at_most: float = 0.5,
     created_at: float = 1_795_000_000.0,
+    seed: int = 0,
 ) -> Search:
+    """A search that shares no block with one of another seed."""
     spec = SearchSpec(
         name=search_id,
         space=FrozenDict(dict.fromkeys(STAGES, VARIANTS)),
         objectives=objectives,
         constraints=(OutcomeConstraint(metric="noise_mse_relative", at_most=at_most),),
         budget=Budget(trials=max(trials, 1)),
+        calibration=Calibration(seed=seed),
     )
     return Search(
         id=search_id, spec=spec, space=SPACE, problems=(spec.problem,), project=project, created_at=created_at
