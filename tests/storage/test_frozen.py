@@ -8,13 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from storage.administration import Project
 from storage.connection import with_access
-from storage.schema import VERSION_TABLE
+from storage.schema import VERSION_TABLE, alembic_config
 from storage.search_pages import SearchFilter
 from storage.tables import metadata
 from storage.unit_of_work import Database, open_database
@@ -115,3 +116,16 @@ def test_old_searches_take_part_in_what_is_new(upgraded: Database) -> None:
         assert (usage.trials_reserved, usage.trials_done, usage.running, usage.searches) == (80, 2, 1, 2)
         assert usage.storage_bytes == 4 * 2**40
         assert work.leases.acquire("alpha", "another", 10.0) == 2
+
+
+def test_the_way_back_and_forth_again_loses_nothing_that_the_first_schema_knew(upgraded: Database) -> None:
+    with upgraded.reader() as view:
+        before = [view.searches.list(), view.trials.of_search("alpha"), view.library.entry(BLOCK)]
+    config = alembic_config()
+    with with_access(upgraded.engine, "migrate").begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    upgraded.migrate()
+    with upgraded.reader() as view:
+        assert [view.searches.list(), view.trials.of_search("alpha"), view.library.entry(BLOCK)] == before
+        assert view.library.uses("alpha") == [BLOCK]
