@@ -115,7 +115,10 @@ Digest = Annotated[
 ]
 Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="Number of a trial.", examples=[7])]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items on a page.")]
-Cursor = Annotated[str | None, Query(max_length=200, pattern=r"^[ -~]*$", description="`next` of the page before.")]
+Cursor = Annotated[
+    str | None,
+    Query(pattern=r"^[0-9.e+]{1,32}~[a-z0-9-]{1,64}$", description="`next` of the page before."),
+]
 ProjectQuery = Annotated[
     str | None,
     Query(
