@@ -12,6 +12,7 @@ import { TrialTable } from "./trial_table.js";
 const CHUNK = 1000;
 const EVENTS_KEPT = 200;
 const SLOW_MS = 1000;
+const BETWEEN_CHUNKS_MS = 400;
 
 export class SearchModel {
   /** @param {string} id @param {() => void} changed Called after every change; at most once per frame. */
@@ -90,15 +91,18 @@ export class SearchModel {
 
   async readPoints() {
     const known = this.lastEvent;
+    let shown = 0;
     for (let after = undefined; ;) {
       const chunk = await get(`/v1/searches/${this.id}/points`, { after_event: known || undefined, after, limit: CHUNK });
       // Only the first chunk's event counts: what changes while the others are read comes again with the next delta.
       if (after === undefined) this.lastEvent = chunk.last_event;
       if (chunk.number.length || !this.trials.stages.length) this.trials.merge(chunk);
-      this.show();
-      if (chunk.next === null || this.closed) return;
+      // The first thousand at once, then now and then: drawing ten thousand points costs more than reading a chunk.
+      if (after === undefined || performance.now() - shown > BETWEEN_CHUNKS_MS) { this.show(); shown = performance.now(); }
+      if (chunk.next === null || this.closed) break;
       after = chunk.next;
     }
+    this.show();
   }
 
   async readSlow() {

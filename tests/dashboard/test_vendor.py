@@ -35,3 +35,10 @@ def test_the_page_names_no_host_and_holds_no_inline_code() -> None:
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", page + sources) == []
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page) == []
     assert re.findall(r"\binnerHTML\b|\beval\(|new Function|dangerouslySetInnerHTML", sources) == []
+
+
+def test_no_module_waits_until_another_has_been_read() -> None:
+    page = (DASHBOARD / "index.html").read_text()
+    preloaded = re.findall(r'rel="modulepreload" href="/static/([^"]+\.js)"', page)
+    names = [module.relative_to(DASHBOARD).as_posix() for module in MODULES]
+    assert preloaded == [name for name in names if name != "main.js"]

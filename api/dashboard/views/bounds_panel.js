@@ -42,7 +42,7 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
       <div class="end">
         <label class="hidden-text" for="version">Version of the bounds</label>
         <select id="version" value=${String(version?.version)} onChange=${(event) => look(event.target.value)}>
-          ${[...versions].reverse().map((one) => html`<option key=${one.version} value=${String(one.version)}>Version ${one.version}${one === newest ? ", in force" : ""}${one.by ? ` · ${one.by}` : ""} · ${ago(one.at)}</option>`)}
+          ${[...versions].reverse().map((one) => html`<option key=${one.version} value=${String(one.version)}>Version ${one.version}${one === newest ? ", in force" : `, ${ago(one.at)}`}</option>`)}
         </select>
       </div>
     </header>

@@ -10,7 +10,7 @@ export function EventFeed({ model }) {
   const events = model.events.slice(-SHOWN).reverse();
   return html`<section class="panel" aria-labelledby="events-title">
     <header><h2 id="events-title">Events</h2><span class="muted small">${model.search.last_event} so far</span></header>
-    <div class="scroll short" tabindex="0" role="region" aria-labelledby="events-title">
+    <div class="scroll short" tabindex="0">
       ${events.length === 0 && html`<p class="body muted">Nothing yet.</p>`}
       <ol class="events">${events.map(({ id, kind, at, facts }) => html`<li key=${id}>
         <time class="muted small nowrap" title=${moment(at)}>${new Date(at * 1000).toLocaleTimeString()}</time>

@@ -21,7 +21,7 @@ export function TrialDrawer({ model, me, number, bounds }) {
     return () => before?.focus?.();
   }, []);
   const close = () => setQuery({ trial: "" });
-  return html`<aside class="drawer" ref=${box} tabindex="-1" role="dialog" aria-labelledby="drawer-title" onKeyDown=${(event) => event.key === "Escape" && close()}>
+  return html`<div class="drawer" ref=${box} tabindex="-1" role="dialog" aria-labelledby="drawer-title" onKeyDown=${(event) => event.key === "Escape" && close()}>
     <header class="bar">
       <h2 id="drawer-title">Trial ${number}</h2>
       ${trial && html`<${StatusBadge} status=${trial.status} />`}
@@ -36,7 +36,7 @@ export function TrialDrawer({ model, me, number, bounds }) {
       ${trial?.status === "completed" && html`<${ExportPanel} model=${model} me=${me} number=${number} />`}
       ${trial && html`<${Attempts} trial=${trial} />`}
     </div>
-  </aside>`;
+  </div>`;
 }
 
 /** @param {{trial: any, bounds: import("../front.js").Bound[]}} props Judged by the bounds shown, which may be moved ones. */
