@@ -19,7 +19,11 @@ from nas.engine.loop import SearchLoop
 from nas.engine.pace import Pace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nas.strategy.base import Strategy
+    from workers.executor import Execute
+    from workers.ray_process import RayProcess
 
 
 class SystemClock:
@@ -79,18 +83,21 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
 
     Raises:
         Conflict: If another process drives it.
+        TransientError: If Ray does not come up.
     """
-    from workers.ray_backend import RayBackend
+    from workers.pool import Pool
 
     database = installation.database
-    backend = RayBackend(installation.workspace, address=installation.settings.ray_address)
+    workers = make_workers(installation)
+    pool = Pool(workers)
     try:
+        workers.require_up()
         loop = SearchLoop(
             search.id,
             teacher_stages(search.spec.teacher),
             open_unit_of_work=database.unit_of_work,
             open_reader=database.reader,
-            backend=backend,
+            backend=pool.client(search.id, search.project, search.spec.parallelism),
             clock=SystemClock(),
             make_strategy=_make_strategy,
             observe=observe,
@@ -98,7 +105,31 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
         )
         return loop.run()
     finally:
-        backend.close()
+        pool.close()
+
+
+def make_workers(
+    installation: Installation, execute: Execute | None = None, prepare: Callable[[], None] | None = None
+) -> RayProcess:
+    """Start Ray, or join the cluster of the settings, in a process of its own.
+
+    Args:
+        installation: Where it works.
+        execute: What workers do with a job; the real work by default.
+        prepare: Called first in Ray's process.
+    """
+    from workers.executor import estimate
+    from workers.ray_process import RayProcess
+
+    settings = installation.settings
+    return RayProcess(
+        installation.workspace,
+        address=settings.ray_address,
+        cpus=settings.slots or None,
+        execute=execute or estimate,
+        logs=settings.data.resolve() / "logs",
+        prepare=prepare,
+    )
 
 
 def _make_strategy(search: Search, costs: ExactCosts) -> Strategy:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.installation import Installation
+from api.service.readings import latency_of
 from api.views import trial_document
-from nas.domain.job import EvaluateArchitecture
+from nas.domain.architecture import TEACHER_VARIANT
+from nas.domain.job import EvaluateArchitecture, ExportNetwork, Job
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
@@ -16,6 +18,11 @@ from nas.domain.value import FrozenDict
 from nas.engine.front import best
 from nas.engine.jobs import distillation_job
 from nas.errors import Conflict, Fault, NotFound, SpecError
+
+if TYPE_CHECKING:
+    from storage.unit_of_work import SqlUnitOfWork
+
+EXPORT_TIMEOUT_S = 3600.0
 
 
 def export_trial(installation: Installation, search_id: str, number: int | None, folder: Path) -> dict[str, Any]:
@@ -32,45 +39,54 @@ def export_trial(installation: Installation, search_id: str, number: int | None,
         Conflict: If the trial has no evaluation, or the folder holds something else.
         CorruptArtifact: If weights do not match their digest.
     """
-    from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel
-    from nas.adaptation.export import load_exported, save_pipeline, write_report
-    from nas.estimation.assemble import assemble
-    from nas.estimation.calibration import latent_shape
-    from nas.estimation.latency import network_inputs
-    from nas.estimation.onnx_export import export_network
-    from nas.space.teachers.load import load
+    from nas.adaptation.package import write_network
 
-    search, trials = installation.search_with_trials(search_id)
-    trial = _chosen(search, trials, number)
+    with installation.database.reader() as uow:
+        search = uow.searches.get(search_id)
+        trial = _chosen(uow, search, number)
+        payload = export_payload(uow, search, trial)
     _require_replaceable(folder)
-    teacher = load(search.spec.teacher)
-    architecture = {s: v for s, v in trial.architecture.choices.items() if v != "teacher"}
-    network = assemble(
-        teacher, trial.architecture, _weights(installation, search, architecture), installation.workspace.artifacts
+    return write_network(payload, installation.workspace.artifacts, folder)
+
+
+def export_job(uow: SqlUnitOfWork, search_id: str, number: int) -> Job:
+    """The job that packs a trial's network.
+
+    Raises:
+        NotFound: If there is no such trial, or a block of it is gone.
+        Conflict: If the trial was not measured.
+    """
+    search = uow.searches.get(search_id)
+    payload = export_payload(uow, search, _chosen(uow, search, number))
+    return Job(
+        payload=payload, resources=search.spec.resources, timeout_s=EXPORT_TIMEOUT_S, search=search_id, trial=number
     )
-    save_pipeline(CompressedUNet2DConditionModel.of(network, teacher.config, architecture), teacher, folder)
-    exported = load_exported(folder)
-    latent = latent_shape(teacher, search.spec.calibration)
-    context = network_inputs(teacher, search.spec.calibration, 1).get("context")
-    context_shape = None if context is None else (context.shape[1], context.shape[2])
-    difference = export_network(exported.denoiser, folder / "model.onnx", latent, context_shape)
-    latency = installation.latencies(search, [trial]).get(trial.number)
+
+
+def export_payload(uow: SqlUnitOfWork, search: Search, trial: Trial) -> ExportNetwork:
+    """What a network is put together from, and what its report says.
+
+    Raises:
+        NotFound: If a block is no longer in the library.
+    """
+    teacher = _teacher_trial(uow, search)
     report = {
         "search": search.id,
-        **trial_document(trial, search, latency),
-        "params_of_teacher": _metric_of_teacher(trials, "params"),
-        "gmacs_of_teacher": _metric_of_teacher(trials, "gmacs"),
+        **trial_document(trial, search, latency_of(uow, search, trial)),
+        "params_of_teacher": _mean(teacher, "params"),
+        "gmacs_of_teacher": _mean(teacher, "gmacs"),
         "teacher": search.spec.teacher.model_dump(mode="json"),
         "calibration": search.spec.calibration.model_dump(mode="json"),
         "fidelity": search.spec.fidelity.model_dump(mode="json"),
         "seed": search.spec.seed,
-        "onnx": {
-            "file": "model.onnx",
-            "largest_relative_difference_to_torch": difference,
-        },
     }
-    write_report(folder, report)
-    return report
+    return ExportNetwork(
+        teacher=search.spec.teacher,
+        calibration=search.spec.calibration,
+        architecture=trial.architecture,
+        weights=FrozenDict(_weights(uow, search, trial)),
+        report=json.dumps(report),
+    )
 
 
 def evaluate_export(folder: Path) -> dict[str, Any]:
@@ -118,31 +134,28 @@ def evaluate_export(folder: Path) -> dict[str, Any]:
     }
 
 
-def _chosen(search: Search, trials: list[Trial], number: int | None) -> Trial:
+def _chosen(uow: SqlUnitOfWork, search: Search, number: int | None) -> Trial:
     if number is None:
-        chosen = best(trials, search.problem)
+        chosen = best(uow.trials.of_search(search.id, TrialStatus.COMPLETED), search.problem)
         if chosen is None:
             raise Conflict(f"Search {search.id} has no measured trial yet.", "Run it further: blocksmith resume")
         return chosen
-    for trial in trials:
-        if trial.number == number:
-            if trial.status is not TrialStatus.COMPLETED:
-                raise Conflict(f"Trial {number} is {trial.status.value}; only completed trials can be exported.")
-            return trial
-    raise NotFound(f"Search {search.id} has no trial {number}.", f"It has trials 0 to {len(trials) - 1}.")
+    trial = uow.trials.get(search.id, number)
+    if trial.status is not TrialStatus.COMPLETED:
+        raise Conflict(f"Trial {number} is {trial.status.value}; only completed trials can be exported.")
+    return trial
 
 
-def _weights(installation: Installation, search: Search, architecture: dict[str, str]) -> dict[str, str]:
+def _weights(uow: SqlUnitOfWork, search: Search, trial: Trial) -> dict[str, str]:
     found: dict[str, str] = {}
-    with installation.database.reader() as uow:
-        for stage, variant in architecture.items():
-            entry = uow.library.entry(distillation_job(search.spec, stage, variant).key)
-            if entry is None:
-                raise NotFound(
-                    f"Block {stage}/{variant} is not in the library.", "Resume the search to distil it again."
-                )
-            if entry.weights:
-                found[stage] = entry.weights
+    for stage, variant in trial.architecture.choices.items():
+        if variant == TEACHER_VARIANT:
+            continue
+        entry = uow.library.entry(distillation_job(search.spec, stage, variant).key)
+        if entry is None:
+            raise NotFound(f"Block {stage}/{variant} is not in the library.", "Resume the search to distil it again.")
+        if entry.weights:
+            found[stage] = entry.weights
     return found
 
 
@@ -153,11 +166,14 @@ def _require_replaceable(folder: Path) -> None:
         raise Conflict(f"{folder} exists and is no earlier export.", "Choose another --output.")
 
 
-def _metric_of_teacher(trials: list[Trial], name: str) -> float | None:
-    for trial in trials:
-        if trial.evaluation and all(variant == "teacher" for variant in trial.architecture.choices.values()):
-            return trial.evaluation.metrics[name].mean
-    return None
+def _teacher_trial(uow: SqlUnitOfWork, search: Search) -> Trial | None:
+    completed = uow.trials.of_search(search.id, TrialStatus.COMPLETED)
+    teachers = (t for t in completed if all(v == TEACHER_VARIANT for v in t.architecture.choices.values()))
+    return next(teachers, None)
+
+
+def _mean(trial: Trial | None, metric: str) -> float | None:
+    return trial.evaluation.metrics[metric].mean if trial is not None and trial.evaluation else None
 
 
 def _architecture(choices: dict[str, str]) -> Any:

@@ -6,39 +6,69 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from filelock import FileLock
 
 from nas.domain.job import Job, Outcome, Result
+from nas.estimation.execute import recall
 from nas.ports import Workspace
 from workers.faults import failure_of
+from workers.worker_log import job_log
 
 log = logging.getLogger(__name__)
 
 Execute = Callable[[Job, Workspace], Result]
-"""Does the work of a job, or finds it in the journal, and returns its result; or raises.
-
-The result must be in the journal before it is returned, so that a coordinator that dies in between
-finds it there.
-"""
+"""Does the work of a job and returns its result; or raises. The journal is not its business."""
 
 
 def estimate(job: Job, workspace: Workspace) -> Result:
     """The real work. Torch and everything heavy are imported here, in the worker, and stay warm."""
-    from nas.estimation.execute import execute
+    import nas.adaptation.package  # noqa: F401  # enters the export among the kinds of jobs
+    from nas.estimation.execute import perform
 
-    return execute(job, workspace)
+    return perform(job, workspace)
 
 
 def run_job(job: Job, workspace: Workspace, execute: Execute = estimate) -> Outcome:
-    """Run a job to its outcome; never raises."""
+    """Run a job to its outcome, or find it in the journal; never raises.
+
+    The result is in the journal before it is returned, so that a coordinator that dies in between finds
+    it there.
+    """
     started = time.monotonic()
-    key = job.key
-    try:
-        result = execute(job, workspace)
-    except Exception as error:
-        log.exception("Job %s (%s) gave no result", key[:12], job.payload.kind)
-        return Outcome(key=key, failure=failure_of(error), seconds=time.monotonic() - started)
-    return Outcome(key=key, result=result, seconds=time.monotonic() - started, peak_memory_bytes=peak_memory_bytes())
+    whose = {"search": job.search, "trial": job.trial, "attempt": job.attempt, "kind": job.payload.kind}
+    with structlog.contextvars.bound_contextvars(job=job.key, **whose), job_log() as kept:
+        try:
+            known = recall(job, workspace)
+            result = known or execute(job, workspace)
+            if known is None:
+                workspace.journal.record(job.key, result.model_dump_json())
+        except Exception as error:
+            seconds = time.monotonic() - started
+            log.exception("job failed", extra={"seconds": round(seconds, 3)})
+            return Outcome(key=job.key, failure=failure_of(error), seconds=seconds, log=kept.text)
+        seconds = 0.0 if known else time.monotonic() - started
+        log.info("job finished", extra={"seconds": round(seconds, 3), "from_journal": known is not None})
+        return Outcome(
+            key=job.key, result=result, seconds=seconds, peak_memory_bytes=peak_memory_bytes(), log=kept.text
+        )
+
+
+@contextmanager
+def alone(job: Job, workspace: Workspace) -> Iterator[None]:
+    """Have a job to oneself among all workers of this machine, whoever sent them.
+
+    A coordinator that is stopped, or was killed a moment ago, may have a worker on a job that its
+    successor asks for as well. The second worker waits here, and then finds the result in the journal.
+    The operating system lets go of the lock when its holder dies.
+    """
+    folder = workspace.scratch / "locks"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / f"{job.key}.lock"):
+        yield
 
 
 def peak_memory_bytes() -> int:

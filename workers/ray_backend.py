@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+import queue
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import psutil
+
 from nas.domain.job import Failure, Job, Outcome, Resources
+from nas.errors import TransientError
 from nas.ports import Workspace
 from workers import ray_cluster
 from workers.executor import Execute, estimate
@@ -16,6 +21,13 @@ from workers.faults import failure_of, timed_out
 from workers.ray_worker import RayWorker
 
 log = logging.getLogger(__name__)
+
+HEALTH_CHECK_S = 0.5
+"""How often the servers of a private Ray are looked after."""
+
+
+class RayDied(TransientError):
+    """The private Ray is gone, and every job on it; start another one in a new process."""
 
 
 @dataclass
@@ -54,12 +66,13 @@ class RayBackend:
 
     Nothing is repeated by Ray itself: a lost worker is reported as a transient failure, and whether to
     try again is the engine's decision. On a cluster the workspace must lie on a file system that all
-    machines share.
+    machines share. One thread uses it; any thread may `wake` it.
 
     Args:
         address: A running cluster; empty or None starts a private Ray on this machine.
         cpus: Cores of the private Ray; all of them by default.
         execute: What a worker does with a job; must be importable there.
+        logs: Folder of the workers' log files; None writes none.
     """
 
     def __init__(
@@ -69,20 +82,26 @@ class RayBackend:
         address: str | None = None,
         cpus: int | None = None,
         execute: Execute = estimate,
+        logs: Path | None = None,
     ) -> None:
         self._workspace = workspace
         self._execute = execute
-        self._is_private = not address
+        self._logs = logs
+        self.is_private = not address
         self._address = address or ""
         self._cpus = cpus
         self._connect()
+        self._arrived: queue.SimpleQueue[tuple[Seat, Any] | None] = queue.SimpleQueue()
+        self._limit = math.inf
         self._waiting: dict[str, Job] = {}
         self._seats: list[Seat] = []
         self._refused: list[Outcome] = []
 
     def _connect(self) -> None:
-        if self._is_private:
+        self._servers: list[psutil.Process] = []
+        if self.is_private:
             self._ray = ray_cluster.start_local(self._cpus)
+            self._servers = ray_cluster.servers()
         else:
             packages = ("nas", "workers", _package(type(self._workspace)), _package(self._execute))
             self._ray = ray_cluster.join(self._address, tuple(dict.fromkeys(packages)))
@@ -100,20 +119,39 @@ class RayBackend:
         self._waiting[key] = job
         self._assign()
 
+    @property
+    def cpus(self) -> float:
+        """CPUs of all machines, busy or not."""
+        return float(self._ray.cluster_resources().get("CPU", 0.0))
+
     def poll(self, timeout_s: float) -> list[Outcome]:
-        """Outcomes that arrived; waits up to `timeout_s` for the first."""
+        """Outcomes that arrived; waits up to `timeout_s` for the first, or until somebody calls `wake`.
+
+        Raises:
+            RayDied: If the private Ray is gone.
+        """
         until = time.monotonic() + timeout_s
         while True:
+            self._require_servers()
             outcomes, self._refused = self._refused, []
-            awaited = {seat.awaited: seat for seat in self._seats if seat.awaited is not None}
             outcomes += [self._expire(seat) for seat in self._seats[:] if seat.deadline <= time.monotonic()]
             left = 0.0 if outcomes else max(0.0, until - time.monotonic())
-            for reference in self._ready(list(awaited), left):
-                if awaited[reference] in self._seats:
-                    outcomes += self._receive(awaited[reference])
+            arrivals, woken = self._arrivals(left)
+            for seat, reference in arrivals:
+                if seat in self._seats and reference is seat.awaited:
+                    outcomes += self._receive(seat)
             self._assign()
-            if outcomes or time.monotonic() >= until:
+            if outcomes or woken or time.monotonic() >= until:
                 return outcomes
+
+    def wake(self) -> None:
+        """End a `poll` that waits in another thread."""
+        self._arrived.put(None)
+
+    def limit(self, cpus: float) -> None:
+        """Keep idle workers only within so many CPUs: others want the rest."""
+        self._limit = cpus
+        self._assign()
 
     def cancel(self, key: str) -> None:
         """Stop a job, with its worker if it runs; its outcome will not be reported."""
@@ -135,14 +173,25 @@ class RayBackend:
             self._dismiss(seat)
         self._ray.shutdown()
 
-    def _ready(self, references: list[Any], timeout_s: float) -> list[Any]:
+    def _arrivals(self, timeout_s: float) -> tuple[list[tuple[Seat, Any]], bool]:
+        """What arrived, and whether somebody called `wake`."""
         deadlines = [seat.deadline - time.monotonic() for seat in self._seats]
-        wait_s = max(0.0, min([timeout_s, *deadlines]))
-        if not references:
-            time.sleep(wait_s)
-            return []
-        ready: list[Any] = self._ray.wait(references, num_returns=1, timeout=wait_s)[0]
-        return ready
+        wait_s = max(0.0, min([timeout_s, HEALTH_CHECK_S, *deadlines]))
+        arrivals: list[tuple[Seat, Any]] = []
+        woken = False
+        try:
+            arrived = self._arrived.get(timeout=wait_s) if wait_s else self._arrived.get_nowait()
+            while True:
+                woken |= arrived is None
+                arrivals += [] if arrived is None else [arrived]
+                arrived = self._arrived.get_nowait()
+        except queue.Empty:
+            return arrivals, woken
+
+    def _expect(self, seat: Seat, reference: Any) -> Any:
+        """Have `poll` hear of a reference as soon as it is ready."""
+        reference.future().add_done_callback(lambda _: self._arrived.put((seat, reference)))
+        return reference
 
     def _receive(self, seat: Seat) -> list[Outcome]:
         """Take what a seat has to say: that it is up, or its outcome."""
@@ -160,20 +209,13 @@ class RayBackend:
     def _lose(self, seat: Seat, failure: Failure) -> list[Outcome]:
         """Give up a dead seat; its job failed, or the first one that waited for it."""
         self._dismiss(seat)
-        if self._is_private and not self._ray.cluster_resources().get("CPU"):
-            return [Outcome(key=key, failure=failure) for key in (seat.key, *self._restart()) if key]
         key = seat.key or next((k for k, job in self._waiting.items() if job.resources == seat.resources), "")
         self._waiting.pop(key, None)
         return [Outcome(key=key, failure=failure)] if key else []
 
-    def _restart(self) -> list[str]:
-        """Start the private Ray anew after its end; returns the keys of the jobs that ran on it."""
-        log.warning("Ray on this machine died and is started anew.")
-        running = [seat.key for seat in self._seats]
-        self._seats.clear()
-        self._ray.shutdown()
-        self._connect()
-        return running
+    def _require_servers(self) -> None:
+        if not all(ray_cluster.is_alive(server) for server in self._servers):
+            raise RayDied("Ray on this machine died.", "It is started anew.")
 
     def _expire(self, seat: Seat) -> Outcome:
         assert seat.job is not None
@@ -187,8 +229,11 @@ class RayBackend:
             if seat is not None:
                 del self._waiting[key]
                 seat.job, seat.key, seat.deadline = job, key, time.monotonic() + job.timeout_s
-                seat.answer = seat.actor.run.remote(job.model_dump_json())
+                seat.answer = self._expect(seat, seat.actor.run.remote(job.model_dump_json()))
         self._hire()
+        for seat in [one for one in self._seats if one.is_idle]:
+            if sum(one.resources.cpus for one in self._seats) > self._limit:
+                self._dismiss(seat)
 
     def _hire(self) -> None:
         """Start as many workers as jobs wait, in place of those that nobody waits for."""
@@ -206,8 +251,10 @@ class RayBackend:
             num_cpus=_whole_above_one(resources.cpus),
             num_gpus=_whole_above_one(resources.gpus),
             memory=resources.memory_bytes or None,
-        ).remote(self._workspace, self._execute, math.ceil(resources.cpus))
-        return Seat(actor=actor, resources=resources, starting=actor.ready.remote())
+        ).remote(self._workspace, self._execute, math.ceil(resources.cpus), self._logs)
+        seat = Seat(actor=actor, resources=resources, starting=None)
+        seat.starting = self._expect(seat, actor.ready.remote())
+        return seat
 
     def _dismiss(self, seat: Seat) -> None:
         self._seats.remove(seat)
@@ -215,7 +262,7 @@ class RayBackend:
 
     def _impossible(self, resources: Resources) -> Failure | None:
         """Why a private Ray can never run a job of this size; a cluster may grow."""
-        if not self._is_private:
+        if not self.is_private:
             return None
         has = self._ray.cluster_resources()
         asked = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": float(resources.memory_bytes)}

@@ -30,6 +30,8 @@ QUIET = {
     "RAY_DEDUP_LOGS": "0",
     # Whoever reaches the control plane runs code: every connection shows a token.
     "RAY_AUTH_MODE": "token",
+    # Ray ends a process that cannot reach the control plane for this long. Ours is started anew, so: soon.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
 }
 
 
@@ -68,6 +70,20 @@ def start_local(cpus: int | None = None) -> Any:
             break
     _keep_stdout_clean()
     return ray
+
+
+def servers() -> list[psutil.Process]:
+    """Raylet and control plane of the Ray that this process has started."""
+    children = psutil.Process().children(recursive=True)
+    return [process for process in children if process.name() in ("raylet", "gcs_server")]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process is there and has not ended unnoticed."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def join(address: str, packages: tuple[str, ...]) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from nas.domain.job import Job
 from nas.ports import Workspace
-from workers.executor import Execute, run_job
+from workers.executor import Execute, alone, run_job
+from workers.worker_log import write_worker_log
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -17,8 +19,10 @@ class RayWorker:
     Made before anything heavy is imported in its process, so that the number of threads counts.
     """
 
-    def __init__(self, workspace: Workspace, execute: Execute, threads: int) -> None:
+    def __init__(self, workspace: Workspace, execute: Execute, threads: int, logs: Path | None) -> None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+        if logs is not None:
+            write_worker_log(logs)
         self._workspace = workspace
         self._execute = execute
 
@@ -28,5 +32,6 @@ class RayWorker:
 
     def run(self, job: str) -> str:
         """JSON of the outcome of a job given as JSON."""
-        outcome = run_job(Job.model_validate_json(job), self._workspace, self._execute)
-        return outcome.model_dump_json()
+        asked = Job.model_validate_json(job)
+        with alone(asked, self._workspace):
+            return run_job(asked, self._workspace, self._execute).model_dump_json()

@@ -2,49 +2,119 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
-from api.composition import SystemClock, _make_strategy
+from api.composition import make_workers
+from api.coordinator.coordinator import Coordinator
+from api.coordinator.surroundings import Surroundings
 from api.installation import Installation
 from api.logs import configure_logging
+from api.metrics import Metrics
 from api.settings import Settings
-from api.teachers import teacher_stages
-from nas.engine.loop import SearchLoop
-from nas.engine.pace import Pace
-from nas.errors import Conflict, NasError
+from nas.engine.lease import Heart, unique_holder
+from nas.errors import TransientError
+
+if TYPE_CHECKING:
+    from workers.executor import Execute
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+STEP_S = 0.5
+SHARE_OF_STEPS = 0.1
+"""Most of its time that the coordinator may spend on choosing searches, however many there are."""
+LONGEST_BACKOFF_S = 5.0
 
 
-def run_coordinator(settings: Settings, stop: threading.Event, *, metrics_port: int = 0) -> None:
-    """Drive searches until `stop` is set."""
-    from workers.ray_backend import RayBackend
+def run_coordinator(
+    settings: Settings, stop: threading.Event, *, metrics_port: int = 0, execute: Execute | None = None
+) -> None:
+    """Drive searches until `stop` is set; then drain.
 
-    del metrics_port
+    A database or a Ray that is away is waited for, however long that takes.
+
+    Args:
+        settings: Of the installation.
+        stop: Set it to have the process drain: running jobs may finish for `settings.drain_s`.
+        metrics_port: Where Prometheus finds the metrics, on `settings.host`; 0 serves none.
+        execute: What workers do with a job; the real work by default.
+
+    Raises:
+        Conflict: If the database belongs to a newer version.
+    """
+    from workers.pool import Pool
+
     configure_logging(settings.log_format, settings.log_level)
     installation = Installation(settings=settings)
-    backend = RayBackend(installation.workspace, address=settings.ray_address, cpus=settings.slots or None)
+    metrics = Metrics()
+    with ExitStack() as stack:
+        if metrics_port:
+            stack.enter_context(_served(metrics, settings.host, metrics_port))
+        database = _patiently(lambda: installation.database, stop)
+        if database is None:
+            return
+        stack.callback(database.close)
+        prepare = functools.partial(configure_logging, settings.log_format, settings.log_level)
+        workers = make_workers(installation, execute, prepare)
+        pool = Pool(workers)
+        stack.callback(pool.close)
+        heart = stack.enter_context(Heart(database.unit_of_work, settings.lease_ttl_s))
+        around = Surroundings(installation, unique_holder(), pool, heart, metrics)
+        coordinator = Coordinator(around, workers)
+        log.info("coordinator is up", extra={"holder": around.holder})
+        _turn(coordinator, stop)
+        around.draining.set()
+        try:
+            coordinator.drain()
+        except TransientError as error:
+            log.warning("coordinator leaves without a farewell: %s", error)
+    log.info("coordinator is down")
+
+
+def _turn(coordinator: Coordinator, stop: threading.Event) -> None:
+    failures = 0
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            coordinator.step()
+            failures = 0
+        except TransientError as error:
+            failures += 1
+            log.warning("coordinator waits: %s", error)
+        except Exception:  # nothing may end a coordinator but SIGTERM
+            failures += 1
+            log.exception("coordinator stumbled")
+        spent_s = time.monotonic() - began
+        back_off_s = min(LONGEST_BACKOFF_S, STEP_S * 2 ** min(failures, 10)) if failures else 0.0
+        stop.wait(max(STEP_S, spent_s / SHARE_OF_STEPS if not failures else 0.0, back_off_s))
+
+
+def _patiently(what: Callable[[], T], stop: threading.Event) -> T | None:
+    """Try until it works; None when the process is to end first."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            return what()
+        except TransientError as error:
+            failures += 1
+            log.warning("coordinator waits: %s", error)
+            stop.wait(min(LONGEST_BACKOFF_S, STEP_S * 2 ** min(failures, 10)))
+    return None
+
+
+@contextmanager
+def _served(metrics: Metrics, host: str, port: int) -> Iterator[None]:
+    from prometheus_client import start_http_server
+
+    server, thread = start_http_server(port, addr=host, registry=metrics.registry)
     try:
-        while not stop.wait(0.5):
-            for search in reversed(installation.searches()):
-                if search.status.is_terminal or search.intent.value == "pause" or stop.is_set():
-                    continue
-                loop = SearchLoop(
-                    search.id,
-                    teacher_stages(search.spec.teacher),
-                    open_unit_of_work=installation.database.unit_of_work,
-                    open_reader=installation.database.reader,
-                    backend=backend,
-                    clock=SystemClock(),
-                    make_strategy=_make_strategy,
-                    pace=Pace(lease_ttl_s=settings.lease_ttl_s),
-                )
-                try:
-                    log.info("search ended", extra={"search": search.id, "status": loop.run().value})
-                except Conflict:
-                    log.info("driven elsewhere", extra={"search": search.id})
-                except NasError as error:
-                    log.warning("not driven: %s", error, extra={"search": search.id})
+        yield
     finally:
-        backend.close()
+        server.shutdown()
+        thread.join()

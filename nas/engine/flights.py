@@ -67,6 +67,7 @@ class Flights:
 
     def stop(self) -> None:
         """Take every job back."""
+        self.withdraw()
         for key in self._jobs:
             self._backend.cancel(key)
         self._jobs.clear()

@@ -15,6 +15,7 @@ from nas.domain.job import (
     DistillBlock,
     EvaluateArchitecture,
     Evaluation,
+    ExportedNetwork,
     FeatureSet,
     Job,
     MeasureBlock,
@@ -42,16 +43,25 @@ def execute(job: Job, workspace: Workspace) -> Result:
     Raises:
         NasError: Whatever the work raises; nothing is recorded then.
     """
-    known = _recall(job, workspace)
+    known = recall(job, workspace)
     if known is not None:
         return known
-    result = RUNS.get(job.payload.kind)(job.payload, workspace, job.resources)
+    result = perform(job, workspace)
     workspace.journal.record(job.key, result.model_dump_json())
     return result
 
 
-def _recall(job: Job, workspace: Workspace) -> Result | None:
-    """The journal's result, unless what it speaks of is gone.
+def perform(job: Job, workspace: Workspace) -> Result:
+    """Do the work of a job, whatever the journal says.
+
+    Raises:
+        NasError: Whatever the work raises.
+    """
+    return RUNS.get(job.payload.kind)(job.payload, workspace, job.resources)
+
+
+def recall(job: Job, workspace: Workspace) -> Result | None:
+    """The journal's result of a job, unless there is none or what it speaks of is gone.
 
     A capture is always looked for again: its receipt says nothing about the features on this disk.
     """
@@ -62,8 +72,10 @@ def _recall(job: Job, workspace: Workspace) -> Result | None:
         result = RESULT.validate_json(stored)
     except ValidationError:
         return None
-    lost = isinstance(result, LibraryEntry) and result.weights and result.weights not in workspace.artifacts
-    return None if lost else result
+    match result:
+        case LibraryEntry(weights=digest) | ExportedNetwork(artifact=digest) if digest:
+            return result if digest in workspace.artifacts else None
+    return result
 
 
 @RUNS.register("capture")

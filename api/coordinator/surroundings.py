@@ -1,0 +1,66 @@
+"""What every driver of a coordinator works with."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from api.composition import SystemClock, _make_strategy
+from api.installation import Installation
+from api.metrics import Metrics
+from nas.domain.architecture import Architecture
+from nas.domain.cost import ExactCosts
+from nas.domain.search import Search
+from nas.domain.trial import Trial
+from nas.engine.lease import Heart
+from nas.engine.trial_phase import Strategy, Suggestion
+
+if TYPE_CHECKING:
+    from workers.pool import Pool
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """One coordinator's means.
+
+    Attributes:
+        holder: Name under which leases are taken; also the id of the process row.
+        pool: Workers, shared by all searches.
+        heart: Renews all leases.
+        draining: Set when the process is to end.
+    """
+
+    installation: Installation
+    holder: str
+    pool: Pool
+    heart: Heart
+    metrics: Metrics
+    clock: SystemClock = field(default_factory=SystemClock)
+    draining: threading.Event = field(default_factory=threading.Event)
+
+    def make_strategy(self, search: Search, costs: ExactCosts) -> Strategy:
+        """The strategy of a search, with a watch on it."""
+        return TimedStrategy(_make_strategy(search, costs), self.metrics)
+
+
+class TimedStrategy:
+    """A strategy whose suggestions are timed."""
+
+    def __init__(self, strategy: Strategy, metrics: Metrics) -> None:
+        self._strategy = strategy
+        self._metrics = metrics
+
+    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
+        """Replace the history."""
+        self._strategy.update(finished, pending)
+
+    def suggest(self, count: int) -> Sequence[Suggestion]:
+        """At most `count` architectures."""
+        began = time.monotonic()
+        suggestions = self._strategy.suggest(count)
+        if suggestions:
+            self._metrics.suggestion_seconds.observe((time.monotonic() - began) / len(suggestions))
+        return suggestions
