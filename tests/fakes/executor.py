@@ -6,8 +6,6 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable
 
-from pydantic import TypeAdapter
-
 from nas.domain.architecture import TEACHER_VARIANT
 from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol
 from nas.domain.job import (
@@ -27,7 +25,6 @@ from nas.domain.metric import Measurement
 from nas.domain.value import FrozenDict
 from nas.ports import Workspace
 
-RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 FLOOR = BlockCost(params=1_000, macs=2_000_000, attention_macs=0)
 HOST = Device(name="host", backend="onnxruntime", runtime="onnxruntime 1.31", kind="measured")
 
@@ -86,35 +83,28 @@ def latency(median_ms: float, protocol: LatencyProtocol) -> LatencyMeasurement:
 
 
 class CountingExecutor:
-    """The landscape behind a journal, with a count of finished executions and a script of errors to raise.
+    """The landscape, with a count of finished executions and a script of errors to raise.
 
     Attributes:
         finished: How often the work of a key was done to its end.
-        recalled: How often a result was found in the journal: work that had to be asked for again.
         kinds: Finished work by kind of job.
+        order: Finished jobs, oldest first.
         script: Errors for the next executions; None lets one pass.
         fault_of: Error that a job always meets, or None.
     """
 
     def __init__(self) -> None:
         self.finished: Counter[str] = Counter()
-        self.recalled: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.order: list[Job] = []
         self.script: deque[Exception | None] = deque()
         self.fault_of: Callable[[Job], Exception | None] = lambda job: None
 
     def __call__(self, job: Job, workspace: Workspace) -> Result:
-        known = None if job.payload.kind == "capture" else workspace.journal.recall(job.key)
-        result = RESULT.validate_json(known) if known else None
-        if result is not None and getattr(result, "weights", "") in ("", *workspace.artifacts.files):
-            self.recalled[job.key] += 1
-            return result
         error = (self.script.popleft() if self.script else None) or self.fault_of(job)
         if error is not None:
             raise error
         result = landscape(job, workspace)
-        workspace.journal.record(job.key, result.model_dump_json())
         self.finished[job.key] += 1
         self.kinds[job.payload.kind] += 1
         self.order.append(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 from nas.errors import NotFound
@@ -27,10 +28,16 @@ class MemoryArtifacts:
 
 
 class MemoryJournal:
+    """Attributes:
+    recalled: How often a result was found here: work that had to be asked for again.
+    """
+
     def __init__(self) -> None:
         self.results: dict[str, str] = {}
+        self.recalled: Counter[str] = Counter()
 
     def recall(self, key: str) -> str | None:
+        self.recalled[key] += key in self.results
         return self.results.get(key)
 
     def record(self, key: str, result: str) -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from nas.domain.job import Job, Outcome
@@ -163,20 +162,6 @@ class TestOnRay:
         failure = answer(on_ray, a_job("name", cpus=64.0)).failure
         assert (failure.code, failure.transient) == ("no_resources", False)
         assert "64 CPU" in failure.message
-
-    def test_ray_itself_may_die_and_is_started_anew(
-        self, on_ray: RayBackend, capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        job = a_job("sleep", "601")
-        on_ray.submit(job)
-        wait_for(lambda: any(seat.answer is not None for seat in on_ray._seats), on_ray)
-        for process in psutil.Process().children(recursive=True):
-            if process.name() == "raylet":
-                process.kill()
-        failure = answers(on_ray, 1)[job.key].failure
-        assert (failure.code, failure.transient) == ("worker_lost", True)
-        assert answer(on_ray, a_job("name")).failure is None
-        assert capfd.readouterr().out == ""
 
     def test_a_stranger_without_the_token_is_kept_out(self, on_ray: RayBackend) -> None:
         address = on_ray._ray.get_runtime_context().gcs_address

@@ -129,7 +129,7 @@ class SearchLife(RuleBasedStateMachine):
 
     @invariant()
     def only_a_death_or_a_loss_makes_a_worker_look_into_the_journal(self) -> None:
-        assert self.scene.executor.recalled.total() <= self.deaths + self.lost
+        assert self.scene.workspace.journal.recalled.total() <= self.deaths + self.lost
 
     @invariant()
     def attempts_and_slots_are_respected(self) -> None:

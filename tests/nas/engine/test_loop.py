@@ -32,7 +32,7 @@ def test_a_search_runs_from_its_spec_to_its_end() -> None:
     scene = Scene()
     assert scene.loop().run() is SearchStatus.COMPLETED
     assert scene.executor.kinds == {"capture": 1, "floor": 1, "distill": DISTILLED, "evaluate": 6}
-    assert not scene.executor.recalled
+    assert not scene.workspace.journal.recalled.total()
     assert [trial.number for trial in scene.trials()] == list(range(6))
     assert {trial.status for trial in scene.trials()} == {TrialStatus.COMPLETED}
     assert set(scene.trials()[0].evaluation.metrics) >= {"noise_mse", "params", "gmacs"}
