@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos.rig import Rig, keep_logs
+from tests.chaos.rig import Rig, keep_evidence
 from tests.chaos.schedule import draw_schedule
 from tests.chaos.service import Service
 
@@ -28,8 +28,8 @@ def main() -> int:
     parser.add_argument("--searches", type=int, default=20)
     parser.add_argument("--keep", type=Path, help="keep logs in this folder; its path must be short")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("chaos").setLevel(logging.INFO)
     folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
     summary = run(folder, options.faults, options.seed, options.database, options.searches)
@@ -52,7 +52,7 @@ def run(folder: Path, faults: int, seed: int, database: str, searches: int) -> d
         rig.run()
         summary = rig.summary()
     finally:
-        keep_logs(folder, service)
+        keep_evidence(folder, service)
         service.stop()
     return summary
 

@@ -168,11 +168,11 @@ class Rig:
         }
 
 
-def keep_logs(folder: Path, service: Service) -> None:
-    """Copy what the workers wrote before the small disk goes away."""
-    target = folder / "worker-logs"
+def keep_evidence(folder: Path, service: Service) -> None:
+    """Copy what workers and SQLite wrote before the small disk goes away."""
+    target = folder / "kept"
     target.mkdir(exist_ok=True)
-    for path in (service.data / "logs").glob("*"):
+    for path in (*(service.data / "logs").glob("*"), *service.data.glob("blocksmith.sqlite*")):
         (target / path.name).write_bytes(path.read_bytes())
 
 

@@ -24,7 +24,9 @@ from tests.chaos.relay import Relay
 
 ROOT = Path(__file__).resolve().parents[2]
 REPLICAS = 2
-DISK_MB = 192
+DISK_MB = 640
+"""A capture of features refuses to leave less than 256 MiB free."""
+
 CPUS_PER_NODE = 1
 
 
