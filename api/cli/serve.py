@@ -97,7 +97,7 @@ def api(
 def coordinator(
     data: DataOption = None,
     metrics_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Serve Prometheus metrics on this port of the loopback; 0: do not.")
+        int, typer.Option(min=0, max=65535, help="Serve Prometheus metrics on this port; 0: do not.")
     ] = 0,
     lifeline: LifelineOption = False,
 ) -> None:
