@@ -58,7 +58,9 @@ class Strategy(ABC):
         self.priced = PricedSpace(context.space, context.costs)
         self.pool = CandidatePool(self.priced, context.problem)
         self.finished: tuple[Trial, ...] = ()
+        self.finished_codes: tuple[tuple[int, ...], ...] = ()
         self.pending: tuple[Architecture, ...] = ()
+        self._codes: dict[int, tuple[Architecture, tuple[int, ...] | None]] = {}
 
     def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
         """Replace what is known of the history. The order of the arguments' items does not matter.
@@ -68,7 +70,9 @@ class Strategy(ABC):
             pending: Every architecture without a verdict, also those waiting for a retry.
         """
         space = self.context.space
-        self.finished = tuple(sorted((t for t in finished if t.architecture in space), key=lambda t: t.number))
+        told = sorted(((t.number, t, self._codes_of(t)) for t in finished), key=lambda one: one[0])
+        self.finished = tuple(trial for _, trial, codes in told if codes is not None)
+        self.finished_codes = tuple(codes for *_, codes in told if codes is not None)
         self.pending = tuple(sorted((a for a in pending if a in space), key=space.encode))
 
     def suggest(self, count: int) -> list[Suggestion]:
@@ -95,7 +99,7 @@ class Strategy(ABC):
     def seen(self) -> set[tuple[int, ...]]:
         """Variant numbers of everything that is finished or pending."""
         encode = self.context.space.encode
-        return {encode(trial.architecture) for trial in self.finished} | {encode(a) for a in self.pending}
+        return {*self.finished_codes, *(encode(architecture) for architecture in self.pending)}
 
     def generator(self, seen: set[tuple[int, ...]]) -> np.random.Generator:
         """A random generator that depends on the seed and on how far the search has come."""
@@ -105,6 +109,15 @@ class Strategy(ABC):
         """Variant numbers of several architectures, `n x stages`."""
         rows = [self.context.space.encode(architecture) for architecture in architectures]
         return np.asarray(rows, dtype=np.int16).reshape(len(rows), len(self.context.space.stages))
+
+    def _codes_of(self, trial: Trial) -> tuple[int, ...] | None:
+        """Variant numbers of a trial, worked out once; None outside the space."""
+        architecture, codes = self._codes.get(trial.number, (None, None))
+        if architecture is not trial.architecture:
+            space = self.context.space
+            codes = space.encode(trial.architecture) if trial.architecture in space else None
+            self._codes[trial.number] = trial.architecture, codes
+        return codes
 
     def _decode(self, codes: Sequence[int]) -> Architecture:
         return self.context.space.decode(tuple(int(code) for code in codes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _LEAST_DATA = 3
 """Positive values of a metric below which a response model would be a guess."""
+_ALONE = threading.Lock()
 _MOST_DATA = 300
 """Judged trials shown to a response model: its cost grows with their cube."""
 _ANCHORS = 32
@@ -42,7 +44,8 @@ class BayesianSearch(Strategy):
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """Warm-start points first, then the acquisition function's choice."""
-        judged = Judged.of(self.finished, self.context.space, self.context.problem)
+        stages = len(self.context.space.stages)
+        judged = Judged.of(self.finished, self.finished_codes, self.context.problem, stages)
         informed = all((judged.means[metric] > 0).sum() >= _LEAST_DATA for metric in self.estimated)
         warm = min(count, self.context.initial_trials - len(seen)) if informed else count
         proposals: list[tuple[Sequence[int], str]] = []
@@ -113,7 +116,7 @@ class BayesianSearch(Strategy):
         cardinalities = self.priced.cardinalities
         free = [stage for stage, cardinality in enumerate(cardinalities) if cardinality > 1]
         told = judged.at_most(_MOST_DATA, self.context.problem.objectives)
-        with _undisturbed():
+        with _ALONE, _undisturbed():
             from nas.strategy.ax_translation import ask  # heavy: Ax
 
             task, outcomes = self._task(candidates, seen, told, free), self._outcomes(told, free)
@@ -130,8 +133,7 @@ class BayesianSearch(Strategy):
         def tensor(codes: Codes) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(codes[:, free])).to(torch.float64)
 
-        finished = {self.context.space.encode(trial.architecture) for trial in self.finished}
-        pending = np.array(sorted(seen - finished), dtype=np.int16).reshape(-1, told.codes.shape[1])
+        pending = np.array(sorted(seen - set(self.finished_codes)), dtype=np.int16).reshape(-1, told.codes.shape[1])
         constraints = self.context.problem.constraints
         return Task(
             objectives=self.context.problem.objectives,
@@ -182,7 +184,8 @@ def _undisturbed() -> Iterator[None]:
     """Torch on one thread and Ax in silence, the importing of both included.
 
     The cores belong to the workers, and results must not depend on their number. Ax announces its SQL
-    storage (which we never use) when imported, and warns of its own deprecations.
+    storage (which we never use) when imported, and warns of its own deprecations. One at a time: threads of
+    torch and filters of warnings belong to the whole process.
     """
     import torch
 

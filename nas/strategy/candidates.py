@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -45,8 +48,9 @@ class CandidatePool:
         codes = self.everything() if self.is_exhaustive else self._sample(generator, anchors)
         if not seen or not len(codes):
             return codes
-        known = np.array(sorted(seen), dtype=np.int16)
-        return codes[~np.isin(_as_keys(codes), _as_keys(known))]
+        known = np.array(list(seen), dtype=np.int16)
+        cardinalities = self.priced.cardinalities
+        return codes[~np.isin(_as_keys(codes, cardinalities), _as_keys(known, cardinalities))]
 
     def everything(self) -> Codes:
         """All candidates of a small space, seen or not, in lexicographic order."""
@@ -102,7 +106,10 @@ class CandidatePool:
         return np.concatenate([near, far])
 
 
-def _as_keys(codes: Codes) -> npt.NDArray[np.void]:
-    """One opaque, comparable key per row."""
+def _as_keys(codes: Codes, cardinalities: tuple[int, ...]) -> npt.NDArray[Any]:
+    """One comparable key per row: a number where the space is small enough for one, else opaque bytes."""
+    if math.prod(cardinalities) < 2**62:
+        keys: npt.NDArray[Any] = np.ravel_multi_index(tuple(codes.T.astype(np.int64)), cardinalities)
+        return keys
     rows = np.ascontiguousarray(codes)
     return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.domain.metric import Measurement
 from nas.domain.objective import Problem
-from nas.domain.search_space import SearchSpace
 from nas.domain.trial import Trial
 from nas.strategy.additive import non_dominated_rows
 from nas.strategy.pricing import Codes, Prices
@@ -32,20 +33,35 @@ class Judged:
     violation: Prices
 
     @classmethod
-    def of(cls, finished: Sequence[Trial], space: SearchSpace, problem: Problem) -> Judged:
-        """The judged ones among finished trials, in the order given."""
+    def of(cls, finished: Sequence[Trial], codes: Sequence[tuple[int, ...]], problem: Problem, stages: int) -> Judged:
+        """The judged ones among finished trials, in the order given.
+
+        Args:
+            finished: Trials with a verdict, whatever it is.
+            codes: Their variant numbers.
+            problem: Says which metrics must be there.
+            stages: Number of stages of the space.
+        """
         metrics = problem.metrics
-        told = [
-            (trial.architecture, trial.evaluation.metrics)
-            for trial in finished
-            if trial.evaluation is not None and all(metric in trial.evaluation.metrics for metric in metrics)
-        ]
-        codes = np.array([space.encode(architecture) for architecture, _ in told], dtype=np.int16)
+        rows: list[tuple[int, ...]] = []
+        told: list[list[Measurement]] = []
+        for trial, row in zip(finished, codes, strict=True):
+            if trial.evaluation is not None:
+                values = [trial.evaluation.metrics.get(metric) for metric in metrics]
+                if None not in values:
+                    rows.append(row)
+                    told.append(cast("list[Measurement]", values))
+        means = np.array([[value.mean for value in values] for values in told]).reshape(len(told), len(metrics))
+        errors = np.array([[value.sem for value in values] for values in told]).reshape(len(told), len(metrics))
+        bounds = [(metrics.index(bound.metric), bound.at_most) for bound in problem.constraints]
         return cls(
-            codes=codes.reshape(len(told), len(space.stages)),
-            means={metric: np.array([values[metric].mean for _, values in told]) for metric in metrics},
-            errors={metric: np.array([values[metric].sem for _, values in told]) for metric in metrics},
-            violation=np.array([problem.violation(values) for _, values in told]),
+            codes=np.array(rows, dtype=np.int16).reshape(len(told), stages),
+            means={metric: means[:, column] for column, metric in enumerate(metrics)},
+            errors={metric: errors[:, column] for column, metric in enumerate(metrics)},
+            violation=sum(
+                (np.maximum(means[:, column] / at_most - 1.0, 0.0) for column, at_most in bounds),
+                start=np.zeros(len(told)),
+            ),
         )
 
     def __len__(self) -> int:
