@@ -39,7 +39,9 @@ export function analyse(trials, { objectives, bounds }, [x, y]) {
 /**
  * Axes to show at first: the problem's own, completed by what there is to see.
  *
- * @param {string[]} objectives @param {import("./front.js").Bound[]} bounds @param {string[]} known Metrics with values.
+ * @param {string[]} objectives
+ * @param {import("./front.js").Bound[]} bounds
+ * @param {string[]} known Metrics with values.
  * @returns {[string, string]}
  */
 export function defaultAxes(objectives, bounds, known) {

@@ -10,7 +10,10 @@ const PATIENCE_MS = 30_000;
  * @typedef {{pointer: string, reason: string, nearest?: string}} Fault
  */
 export class Problem extends Error {
-  /** @param {{status?: number, code?: string, title?: string, detail?: string, hint?: string, errors?: Fault[]}} document */
+  /**
+   * @param {{status?: number, code?: string, title?: string, detail?: string, hint?: string, errors?: Fault[]}}
+   *   document
+   */
   constructor(document) {
     super(document.detail || document.title || "The request failed.");
     this.status = document.status ?? 0;
@@ -59,7 +62,10 @@ async function send(method, url, { body, headers } = {}) {
     });
   }
   if (response.ok) return response;
-  throw new Problem({ status: response.status, ...(await response.json().catch(() => ({ title: response.statusText }))) });
+  throw new Problem({
+    status: response.status,
+    ...(await response.json().catch(() => ({ title: response.statusText }))),
+  });
 }
 
 /** @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<any>} */
@@ -81,7 +87,13 @@ export async function change(method, path, document, headers = {}) {
   return response.status === 204 ? null : response.json();
 }
 
-/** @param {string} path @param {string} text @param {string} type @param {Record<string, string>} [headers] @returns {Promise<any>} */
+/**
+ * @param {string} path
+ * @param {string} text
+ * @param {string} type
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<any>}
+ */
 export async function sendText(path, text, type, headers = {}) {
   return (await send("POST", path, { body: text, headers: { "Content-Type": type, ...headers } })).json();
 }

@@ -47,10 +47,19 @@ export async function follow(url, onEvent, onConnection, stop) {
   let wait = FIRST_WAIT_MS;
   while (!stop.aborted) {
     try {
-      await readOnce(url, lastId, stop, () => { wait = FIRST_WAIT_MS; onConnection(true); }, (event) => {
-        lastId = event.id || lastId;
-        onEvent(event);
-      });
+      await readOnce(
+        url,
+        lastId,
+        stop,
+        () => {
+          wait = FIRST_WAIT_MS;
+          onConnection(true);
+        },
+        (event) => {
+          lastId = event.id || lastId;
+          onEvent(event);
+        },
+      );
     } catch {
       // Whatever went wrong, the answer is the same: say so, wait, connect again.
     }
@@ -69,8 +78,16 @@ async function readOnce(url, lastId, stop, onOpen, onEvent) {
   const silence = new AbortController();
   let watch = setTimeout(() => silence.abort(), SILENCE_MS);
   try {
-    const headers = { Accept: "text/event-stream", ...authorization(), ...(lastId ? { "Last-Event-ID": lastId } : {}) };
-    const response = await fetch(url, { headers, signal: AbortSignal.any([stop, silence.signal]), cache: "no-store" });
+    const headers = {
+      Accept: "text/event-stream",
+      ...authorization(),
+      ...(lastId ? { "Last-Event-ID": lastId } : {}),
+    };
+    const response = await fetch(url, {
+      headers,
+      signal: AbortSignal.any([stop, silence.signal]),
+      cache: "no-store",
+    });
     if (!response.ok || !response.body) throw new Error(`refused: ${response.status}`);
     onOpen();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -92,7 +109,14 @@ async function readOnce(url, lastId, stop, onOpen, onEvent) {
 function pause(ms, stop) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    stop.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    stop.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
     addEventListener("online", () => resolve(), { once: true, signal: stop });
   });
 }

@@ -17,12 +17,25 @@ export function metricLabel(metric) {
   return LABELS[metric] ?? metric.replaceAll("_", " ");
 }
 
-/** @param {string} metric @param {string} unit @returns {string} The label with its unit, for axes. */
-export function axisLabel(metric, unit) {
-  return unit && unit !== "1" && unit !== "parameters" && unit !== "GMAC" ? `${metricLabel(metric)} (${unit})` : metricLabel(metric);
+/** @param {string} metric @returns {string} The label inside a sentence: "relative noise MSE", but "GMACs". */
+export function metricName(metric) {
+  const label = metricLabel(metric);
+  return /^[A-Z][a-z]/.test(label) ? label[0].toLowerCase() + label.slice(1) : label;
 }
 
-/** Four significant digits, with a thousands suffix from 10,000 on. @param {number | null | undefined} value @returns {string} */
+/** @param {string} metric @param {string} unit @returns {string} The label with its unit, for axes. */
+export function axisLabel(metric, unit) {
+  return unit && unit !== "1" && unit !== "parameters" && unit !== "GMAC"
+    ? `${metricLabel(metric)} (${unit})`
+    : metricLabel(metric);
+}
+
+/**
+ * Four significant digits, with a thousands suffix from 10,000 on.
+ *
+ * @param {number | null | undefined} value
+ * @returns {string}
+ */
 export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
@@ -49,10 +62,15 @@ function roughly(value) {
   return value < 1e-3 ? value.toExponential(1).replace("-", "−") : number(Number(value.toPrecision(2)));
 }
 
-/** @param {{mean: number, sem: number, unit: string} | null | undefined} value @returns {string} The mean with its 95 % interval. */
+/**
+ * @param {{mean: number, sem: number, unit: string} | null | undefined} value
+ * @returns {string} The mean with its 95 % interval.
+ */
 export function measurement(value) {
   if (!value) return "–";
-  return value.sem > 0 ? `${number(value.mean)} ± ${roughly(1.96 * value.sem)}${UNITS[value.unit] ?? ` ${value.unit}`}` : quantity(value.mean, value.unit);
+  return value.sem > 0
+    ? `${number(value.mean)} ± ${roughly(1.96 * value.sem)}${UNITS[value.unit] ?? ` ${value.unit}`}`
+    : quantity(value.mean, value.unit);
 }
 
 /** @param {number | null | undefined} seconds @returns {string} */

@@ -43,7 +43,9 @@ export function violations(points, bounds) {
  * @returns {Uint8Array} The class of every trial.
  */
 export function classify(points, violation) {
-  const fidelity = Object.keys(points.metrics).filter((name) => !EXACT_METRICS.includes(name) && name !== "latency_ms");
+  const fidelity = Object.keys(points.metrics).filter(
+    (name) => !EXACT_METRICS.includes(name) && name !== "latency_ms",
+  );
   const result = new Uint8Array(violation.length);
   for (let i = 0; i < result.length; i++) {
     if (Number.isNaN(violation[i])) continue;
@@ -118,7 +120,13 @@ export function nearestMisses(points, violation, axes, most) {
   return measured.sort((a, b) => (precedes(points, violation, axes, a, b) ? -1 : 1)).slice(0, most);
 }
 
-/** @param {Points} points @param {Float64Array} violation @param {string[]} axes @param {number} a @param {number} b */
+/**
+ * @param {Points} points
+ * @param {Float64Array} violation
+ * @param {string[]} axes
+ * @param {number} a
+ * @param {number} b
+ */
 function precedes(points, violation, axes, a, b) {
   if (violation[a] !== violation[b]) return violation[a] < violation[b];
   for (const axis of axes) {

@@ -51,7 +51,9 @@ export function startLive() {
   const channel = new BroadcastChannel(name);
   channel.onmessage = ({ data }) => {
     // A tab that joins asks the leader how things stand.
-    if (data.ask) { if (leading) channel.postMessage({ connected }); } else receive(data);
+    if (data.ask) {
+      if (leading) channel.postMessage({ connected });
+    } else receive(data);
   };
   let leading = false;
   stop.addEventListener("abort", () => channel.close());
@@ -59,16 +61,24 @@ export function startLive() {
   const lead = async () => {
     leading = true;
     /** @param {{connected?: boolean, news?: News}} message */
-    const tell = (message) => { if (!stop.aborted) { receive(message); channel.postMessage(message); } };
+    const tell = (message) => {
+      if (!stop.aborted) {
+        receive(message);
+        channel.postMessage(message);
+      }
+    };
     await follow(
       "/v1/events",
-      ({ event, data }) => { if (event === "search") tell({ news: data }); },
+      ({ event, data }) => {
+        if (event === "search") tell({ news: data });
+      },
       (state) => tell({ connected: state }),
       stop,
     );
   };
   // Browsers have Web Locks on secure origins and on loopback alone; elsewhere every tab reads its own stream.
-  if (navigator.locks) navigator.locks.request(name, { signal: stop }, lead).catch(() => {}); // signed out while waiting
+  if (navigator.locks)
+    navigator.locks.request(name, { signal: stop }, lead).catch(() => {}); // signed out while waiting
   else lead();
 }
 

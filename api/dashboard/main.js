@@ -13,4 +13,9 @@ addEventListener("hashchange", () => {
 });
 applyTheme();
 const root = /** @type {Element} */ (document.getElementById("page"));
-render(html`<${Page} />`, root);
+render(
+  html`
+    <${Page} />
+  `,
+  root,
+);

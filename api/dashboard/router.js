@@ -7,14 +7,20 @@ import { useEffect, useState } from "./vendor/preact-standalone.mjs";
 /** @returns {Place} */
 export function here() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { path: path.split("/").filter(Boolean).map(decodeURIComponent), query: Object.fromEntries(new URLSearchParams(query)) };
+  return {
+    path: path.split("/").filter(Boolean).map(decodeURIComponent),
+    query: Object.fromEntries(new URLSearchParams(query)),
+  };
 }
 
 /** @param {string[]} path @param {Record<string, string | undefined>} [query] @returns {string} A link. */
 export function linkTo(path, query = {}) {
   const given = Object.entries(query).filter((entry) => entry[1]);
   // Commas and colons may stand in a fragment; unescaped they keep the address readable.
-  const text = new URLSearchParams(/** @type {any} */ (given)).toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
+  const text = new URLSearchParams(/** @type {any} */ (given))
+    .toString()
+    .replaceAll("%2C", ",")
+    .replaceAll("%3A", ":");
   return `#/${path.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
 }
 
@@ -23,7 +29,11 @@ export function go(link) {
   location.hash = link;
 }
 
-/** Change parts of the query in place: choices within a page are no new pages. @param {Record<string, string | undefined>} changes */
+/**
+ * Change parts of the query in place: choices within a page are no new pages.
+ *
+ * @param {Record<string, string | undefined>} changes
+ */
 export function setQuery(changes) {
   const { path, query } = here();
   history.replaceState(null, "", linkTo(path, { ...query, ...changes }));

@@ -55,19 +55,28 @@ export class SearchModel {
 
   /** Ask for what changed; calls that come meanwhile are answered by one more round. */
   async refresh() {
-    if (this.busy) { this.again = true; return; }
+    if (this.busy) {
+      this.again = true;
+      return;
+    }
     this.busy = true;
     try {
       if (!this.complete) await this.open();
       else await Promise.all([this.readSearch(), this.readPoints()]);
       this.problem = null;
-      this.slow ??= setTimeout(() => { this.slow = undefined; this.readSlow().catch(() => {}); }, SLOW_MS);
+      this.slow ??= setTimeout(() => {
+        this.slow = undefined;
+        this.readSlow().catch(() => {});
+      }, SLOW_MS);
     } catch (problem) {
       this.problem = /** @type {Error} */ (problem);
     }
     this.busy = false;
     this.show();
-    if (this.again && !this.closed) { this.again = false; this.refresh(); }
+    if (this.again && !this.closed) {
+      this.again = false;
+      this.refresh();
+    }
   }
 
   /** Stop listening. */
@@ -93,12 +102,19 @@ export class SearchModel {
     const known = this.lastEvent;
     let shown = 0;
     for (let after = undefined; ;) {
-      const chunk = await get(`/v1/searches/${this.id}/points`, { after_event: known || undefined, after, limit: CHUNK });
+      const chunk = await get(`/v1/searches/${this.id}/points`, {
+        after_event: known || undefined,
+        after,
+        limit: CHUNK,
+      });
       // Only the first chunk's event counts: what changes while the others are read comes again with the next delta.
       if (after === undefined) this.lastEvent = chunk.last_event;
       if (chunk.number.length || !this.trials.stages.length) this.trials.merge(chunk);
       // The first thousand at once, then now and then: drawing ten thousand points costs more than reading a chunk.
-      if (after === undefined || performance.now() - shown > BETWEEN_CHUNKS_MS) { this.show(); shown = performance.now(); }
+      if (after === undefined || performance.now() - shown > BETWEEN_CHUNKS_MS) {
+        this.show();
+        shown = performance.now();
+      }
       if (chunk.next === null || this.closed) break;
       after = chunk.next;
     }

@@ -17,16 +17,34 @@ export function selectedNumbers(query, trials) {
   return new Set(trials.number.filter((_, position) => trials.uses(position, stage, variant)));
 }
 
-/** Select one trial, or with `add` join it to the selection; a selected one is let go. @param {Record<string, string>} query @param {number} number @param {boolean} add */
+/**
+ * Select one trial, or with `add` join it to the selection; a selected one is let go.
+ *
+ * @param {Record<string, string>} query
+ * @param {number} number
+ * @param {boolean} add
+ */
 export function selectTrial(query, number, add) {
   const before = query.sel ? query.sel.split(",").map(Number) : [];
   const without = before.filter((one) => one !== number);
   const wasSelected = without.length < before.length;
-  const after = add ? (wasSelected ? without : [...before, number]) : wasSelected && before.length === 1 ? [] : [number];
+  const after = add
+    ? wasSelected
+      ? without
+      : [...before, number]
+    : wasSelected && before.length === 1
+      ? []
+      : [number];
   setQuery({ sel: after.join(","), block: "" });
 }
 
-/** Select every trial with a block; a selected one is let go. @param {Record<string, string>} query @param {string} stage @param {string} variant */
+/**
+ * Select every trial with a block; a selected one is let go.
+ *
+ * @param {Record<string, string>} query
+ * @param {string} stage
+ * @param {string} variant
+ */
 export function selectBlock(query, stage, variant) {
   const block = `${stage}:${variant}`;
   setQuery({ sel: "", block: query.block === block ? "" : block });

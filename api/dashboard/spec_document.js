@@ -40,5 +40,7 @@ export function faultsAt(faults, pointer) {
 
 /** @param {Fault[]} faults @param {string[]} pointers @returns {Fault[]} Faults that no field of the form shows. */
 export function faultsElsewhere(faults, pointers) {
-  return faults.filter((fault) => !pointers.some((pointer) => fault.pointer === pointer || fault.pointer.startsWith(`${pointer}/`)));
+  return faults.filter(
+    (fault) => !pointers.some((pointer) => fault.pointer === pointer || fault.pointer.startsWith(`${pointer}/`)),
+  );
 }

@@ -32,7 +32,10 @@ export function Chart({ option, label, name, onReady, onDrawn, children }) {
   useEffect(() => {
     let made;
     let gone = false;
-    const sized = new ResizeObserver(() => { made?.resize(); if (made) drawn.current?.(made); });
+    const sized = new ResizeObserver(() => {
+      made?.resize();
+      if (made) drawn.current?.(made);
+    });
     loadCharts().then((echarts) => {
       if (gone) return;
       made = echarts.init(box.current, null, { renderer: "canvas" });
@@ -41,20 +44,31 @@ export function Chart({ option, label, name, onReady, onDrawn, children }) {
       setChart(made);
       onReady?.(made);
     });
-    return () => { gone = true; sized.disconnect(); made?.dispose(); };
+    return () => {
+      gone = true;
+      sized.disconnect();
+      made?.dispose();
+    };
   }, []);
   useEffect(() => {
     if (!chart) return;
     chart.setOption(keepingZoom(chart, option), { replaceMerge: ["series"] });
     drawn.current?.(chart);
   }, [chart, option]);
-  return html`<div class="chart ${name}">
-    <div class="canvas" ref=${box} role="img" aria-label=${label} />
-    ${children}
-  </div>`;
+  return html`
+    <div class="chart ${name}">
+      <div class="canvas" ref=${box} role="img" aria-label=${label} />
+      ${children}
+    </div>
+  `;
 }
 
-/** New data move an axis' ends: a zoom is kept by the values it shows, not by its share of the axis. @param {any} chart @param {any} option */
+/**
+ * New data move an axis' ends: a zoom is kept by the values it shows, not by its share of the axis.
+ *
+ * @param {any} chart
+ * @param {any} option
+ */
 function keepingZoom(chart, option) {
   const present = chart.getOption()?.dataZoom ?? [];
   if (!option.dataZoom) return option;
@@ -68,7 +82,12 @@ function keepingZoom(chart, option) {
 /** Room around the plot, the same for every chart so that lines above the canvas know where to lie. */
 export const GRID = { left: 70, right: 18, top: 14, bottom: 46 };
 
-/** @param {string} name @param {Record<string, string>} colours @param {(value: number) => string} format @returns {any} */
+/**
+ * @param {string} name
+ * @param {Record<string, string>} colours
+ * @param {(value: number) => string} format
+ * @returns {any}
+ */
 export function valueAxis(name, colours, format) {
   return {
     type: "value",

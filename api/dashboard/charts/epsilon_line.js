@@ -18,10 +18,9 @@ const STEP = 0.005;
  * @param {string} props.unit
  * @param {number} props.value
  * @param {boolean} props.moved Whether it differs from the saved bound.
- * @param {boolean} props.frozen
  * @param {(value: number) => void} props.onMove
  */
-export function EpsilonLine({ chart, axis, metric, unit, value, moved, frozen, onMove }) {
+export function EpsilonLine({ chart, axis, metric, unit, value, moved, onMove }) {
   const line = useRef(/** @type {any} */ (null));
   const finder = axis === "y" ? { yAxisIndex: 0 } : { xAxisIndex: 0 };
   const size = axis === "y" ? chart.getHeight() - GRID.bottom : chart.getWidth() - GRID.right;
@@ -32,28 +31,50 @@ export function EpsilonLine({ chart, axis, metric, unit, value, moved, frozen, o
   const beyond = value > high ? "above what is shown" : value < low ? "below what is shown" : "";
 
   const drag = (event) => {
-    if (frozen || !line.current.hasPointerCapture(event.pointerId)) return;
+    if (!line.current.hasPointerCapture(event.pointerId)) return;
     const box = line.current.parentElement.getBoundingClientRect();
     const pixel = axis === "y" ? event.clientY - box.top : event.clientX - box.left;
     onMove(positive(chart.convertFromPixel(finder, Math.min(size, Math.max(first, pixel)))));
   };
   const press = (event) => {
-    const direction = { ArrowUp: 1, ArrowRight: 1, PageUp: 10, ArrowDown: -1, ArrowLeft: -1, PageDown: -10 }[event.key];
-    if (!direction || frozen) return;
+    const direction = { ArrowUp: 1, ArrowRight: 1, PageUp: 10, ArrowDown: -1, ArrowLeft: -1, PageDown: -10 }[
+      event.key
+    ];
+    if (!direction) return;
     event.preventDefault();
     onMove(positive(value + direction * STEP * (event.shiftKey ? 10 : 1) * (high - low)));
   };
-  const style = axis === "y"
-    ? { top: `${place}px`, left: `${GRID.left}px`, right: `${GRID.right}px` }
-    : { left: `${place}px`, top: `${GRID.top}px`, bottom: `${GRID.bottom}px` };
-  return html`<div
-    ref=${line} class="epsilon ${axis} ${moved ? "moved" : ""} ${frozen ? "frozen" : ""}" style=${style}
-    role="slider" tabindex="0" aria-label="Bound on ${metricLabel(metric)}" aria-orientation=${axis === "y" ? "vertical" : "horizontal"}
-    aria-valuemin=${low} aria-valuemax=${high} aria-valuenow=${value} aria-valuetext="at most ${quantity(value, unit)}" aria-disabled=${frozen ? "true" : undefined}
-    onPointerDown=${(event) => { line.current.setPointerCapture(event.pointerId); event.preventDefault(); line.current.focus(); }}
-    onPointerMove=${drag} onKeyDown=${press}>
-    <span class="tag">${metricLabel(metric)} ≤ ${quantity(value, unit)}${beyond && html`<em> ${beyond}</em>`}</span>
-  </div>`;
+  const style =
+    axis === "y"
+      ? { top: `${place}px`, left: `${GRID.left}px`, right: `${GRID.right}px` }
+      : { left: `${place}px`, top: `${GRID.top}px`, bottom: `${GRID.bottom}px` };
+  return html`
+    <div
+      ref=${line}
+      class="epsilon ${axis} ${moved ? "moved" : ""}"
+      style=${style}
+      role="slider"
+      tabindex="0"
+      aria-label="Bound on ${metricLabel(metric)}"
+      aria-orientation=${axis === "y" ? "vertical" : "horizontal"}
+      aria-valuemin=${low}
+      aria-valuemax=${high}
+      aria-valuenow=${value}
+      aria-valuetext="at most ${quantity(value, unit)}"
+      
+      onPointerDown=${(event) => {
+        line.current.setPointerCapture(event.pointerId);
+        event.preventDefault();
+        line.current.focus();
+      }}
+      onPointerMove=${drag}
+      onKeyDown=${press}
+    >
+      <span class="tag">
+        ${metricLabel(metric)}${" ≤ "}${quantity(value, unit)}${beyond && html`<em> ${beyond}</em>`}
+      </span>
+    </div>
+  `;
 }
 
 /** Bounds are positive, and four digits are as many as anyone means. @param {number} value @returns {number} */

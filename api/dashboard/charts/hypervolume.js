@@ -10,11 +10,17 @@ export function hypervolumeOption({ points }, colours) {
     grid: { ...GRID, outerBoundsMode: "none" },
     xAxis: { ...valueAxis("Trials", colours, number), nameGap: 28, scale: false, minInterval: 1 },
     yAxis: { ...valueAxis("Hypervolume", colours, number), nameGap: 54, scale: false },
-    series: [{
-      type: "line", step: "end", showSymbol: false, silent: true,
-      data: points.map(({ trials, hypervolume }) => [trials, hypervolume]),
-      lineStyle: { color: colours.feasible, width: 1.8 }, itemStyle: { color: colours.feasible },
-      areaStyle: { color: colours.feasible, opacity: 0.1 },
-    }],
+    series: [
+      {
+        type: "line",
+        step: "end",
+        showSymbol: false,
+        silent: true,
+        data: points.map(({ trials, hypervolume }) => [trials, hypervolume]),
+        lineStyle: { color: colours.feasible, width: 1.8 },
+        itemStyle: { color: colours.feasible },
+        areaStyle: { color: colours.feasible, opacity: 0.1 },
+      },
+    ],
   };
 }

@@ -26,40 +26,86 @@ export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, 
   const at = (i) => [xs[i], ys[i], trials.number[i]];
   const ofClass = (wanted) => {
     const rows = [];
-    for (let i = 0; i < trials.length; i++) if (analysis.classes[i] === wanted && xs[i] !== null && ys[i] !== null) rows.push(at(i));
+    for (let i = 0; i < trials.length; i++)
+      if (analysis.classes[i] === wanted && xs[i] !== null && ys[i] !== null) rows.push(at(i));
     return rows;
   };
-  const chosen = selected ? [...selected].map((n) => trials.position(n)).filter((i) => i >= 0 && xs[i] !== null && ys[i] !== null) : [];
+  const chosen = selected
+    ? [...selected].map((n) => trials.position(n)).filter((i) => i >= 0 && xs[i] !== null && ys[i] !== null)
+    : [];
   const faint = selected ? 0.22 : 1;
-  const barred = trials.length <= MOST_ERROR_BARS && !selected
-    ? trials.number.map((_, i) => i)
-    : [...new Set([...(selected ? [] : analysis.front), ...chosen.slice(0, MOST_ERROR_BARS), analysis.best])];
+  const barred =
+    trials.length <= MOST_ERROR_BARS && !selected
+      ? trials.number.map((_, i) => i)
+      : [...new Set([...(selected ? [] : analysis.front), ...chosen.slice(0, MOST_ERROR_BARS), analysis.best])];
   const hollow = { color: "transparent", borderColor: colours.infeasible, borderWidth: 1.3 };
   const markOf = (i) => (analysis.classes[i] === FEASIBLE ? { color: colours.feasible } : hollow);
   const markers = [
-    ...(analysis.best >= 0 && xs[analysis.best] !== null && ys[analysis.best] !== null ? [marker(at(analysis.best), STAR, 18, colours.best, colours.panel)] : []),
-    ...(knee !== null && trials.position(knee) >= 0 ? [marker(at(trials.position(knee)), "diamond", 13, colours.knee, colours.panel)] : []),
+    ...(analysis.best >= 0 && xs[analysis.best] !== null && ys[analysis.best] !== null
+      ? [marker(at(analysis.best), STAR, 18, colours.best, colours.panel)]
+      : []),
+    ...(knee !== null && trials.position(knee) >= 0
+      ? [marker(at(trials.position(knee)), "diamond", 13, colours.knee, colours.panel)]
+      : []),
   ];
   return {
     animation: false,
     grid: { ...GRID, outerBoundsMode: "none" },
     // Without a start and an end of their own, so that an update leaves the zoom alone.
-    dataZoom: [{ xAxisIndex: 0 }, { yAxisIndex: 0 }].map((axis) => ({ ...axis, type: "inside", filterMode: "none", zoomOnMouseWheel: "ctrl" })),
+    dataZoom: [{ xAxisIndex: 0 }, { yAxisIndex: 0 }].map((axis) => ({
+      ...axis,
+      type: "inside",
+      filterMode: "none",
+      zoomOnMouseWheel: "ctrl",
+    })),
     xAxis: { ...valueAxis(axisLabel(x, trials.metrics[x]?.unit ?? ""), colours, number), nameGap: 28 },
     yAxis: [
-      { ...valueAxis(axisLabel(y, trials.metrics[y]?.unit ?? ""), colours, number), nameGap: 54, min: range.y?.[0] ?? null, max: range.y?.[1] ?? null },
+      {
+        ...valueAxis(axisLabel(y, trials.metrics[y]?.unit ?? ""), colours, number),
+        nameGap: 54,
+        min: range.y?.[0] ?? null,
+        max: range.y?.[1] ?? null,
+      },
       { type: "value", min: 0, max: 1, show: false },
     ],
     series: [
       scatter("Outside the bounds", ofClass(INFEASIBLE), { ...hollow, opacity: 0.75 * faint }, { symbolSize: 7 }),
       scatter("Within the bounds", ofClass(FEASIBLE), { color: colours.feasible, opacity: faint }, { symbolSize: 8 }),
-      scatter("Screened", screenedRug(trials, analysis, x), { color: "transparent", borderColor: colours.infeasible, borderWidth: 1, opacity: 0.7 * faint }, { yAxisIndex: 1, symbol: "triangle", symbolSize: 6, symbolRotate: 180 }),
+      scatter(
+        "Screened",
+        screenedRug(trials, analysis, x),
+        { color: "transparent", borderColor: colours.infeasible, borderWidth: 1, opacity: 0.7 * faint },
+        { yAxisIndex: 1, symbol: "triangle", symbolSize: 6, symbolRotate: 180 },
+      ),
       {
-        name: "Front", type: "line", step: "end", silent: true, showSymbol: false, data: analysis.front.map(at), z: 2,
-        lineStyle: { color: colours.front, width: 1.4, opacity: selected ? 0.5 : 1 }, itemStyle: { color: colours.front },
+        name: "Front",
+        type: "line",
+        step: "end",
+        silent: true,
+        showSymbol: false,
+        data: analysis.front.map(at),
+        z: 2,
+        lineStyle: { color: colours.front, width: 1.4, opacity: selected ? 0.5 : 1 },
+        itemStyle: { color: colours.front },
       },
-      errorBars(barred.filter((i) => i >= 0 && xs[i] !== null && ys[i] !== null), trials, x, y, colours, analysis),
-      { ...scatter("Selected", chosen.map((i) => ({ value: at(i), itemStyle: markOf(i) })), {}, { symbolSize: 10 }), large: false, z: 5 },
+      errorBars(
+        barred.filter((i) => i >= 0 && xs[i] !== null && ys[i] !== null),
+        trials,
+        x,
+        y,
+        colours,
+        analysis,
+      ),
+      {
+        ...scatter(
+          "Selected",
+          chosen.map((i) => ({ value: at(i), itemStyle: markOf(i) })),
+          {},
+          { symbolSize: 10 },
+        ),
+        large: false,
+        z: 5,
+      },
       { ...scatter("Best and knee", markers, {}, {}), large: false, z: 6 },
     ],
   };
@@ -74,14 +120,26 @@ function marker(value, symbol, size, fill, edge) {
 
 /** @param {string} name @param {any[]} data @param {object} itemStyle @param {object} more */
 function scatter(name, data, itemStyle, more) {
-  return { name, type: "scatter", data, itemStyle, large: data.length > LARGE, largeThreshold: LARGE, emphasis: { disabled: true }, cursor: "pointer", z: 3, ...more };
+  return {
+    name,
+    type: "scatter",
+    data,
+    itemStyle,
+    large: data.length > LARGE,
+    largeThreshold: LARGE,
+    emphasis: { disabled: true },
+    cursor: "pointer",
+    z: 3,
+    ...more,
+  };
 }
 
 /** Screened trials have a cost but no fidelity: marks along the upper edge. */
 function screenedRug(trials, analysis, x) {
   const xs = trials.metrics[x]?.mean ?? [];
   const rows = [];
-  for (let i = 0; i < trials.length; i++) if (analysis.classes[i] === SCREENED && xs[i] !== null) rows.push([xs[i], 0.985, trials.number[i]]);
+  for (let i = 0; i < trials.length; i++)
+    if (analysis.classes[i] === SCREENED && xs[i] !== null) rows.push([xs[i], 0.985, trials.number[i]]);
   return rows;
 }
 
@@ -92,13 +150,26 @@ function errorBars(positions, trials, x, y, colours, analysis) {
     const [sx, sy] = [trials.metrics[x].sem[i] ?? 0, trials.metrics[y].sem[i] ?? 0];
     return sx || sy ? [[mx, my, Z95 * sx, Z95 * sy, analysis.classes[i] === FEASIBLE ? 1 : 0]] : [];
   });
-  return { name: "95 % interval", type: "custom", clip: true, silent: true, data: rows, z: 1, encode: { x: 0, y: 1 }, renderItem: (_, api) => cross(api, colours) };
+  return {
+    name: "95 % interval",
+    type: "custom",
+    clip: true,
+    silent: true,
+    data: rows,
+    z: 1,
+    encode: { x: 0, y: 1 },
+    renderItem: (_, api) => cross(api, colours),
+  };
 }
 
 /** @param {any} api @param {Record<string, string>} colours */
 function cross(api, colours) {
   const [x, y, dx, dy, feasible] = [0, 1, 2, 3, 4].map((d) => api.value(d));
-  const line = ([x1, y1], [x2, y2]) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: feasible ? colours.feasible : colours.infeasible, lineWidth: 1, opacity: 0.6 } });
+  const line = ([x1, y1], [x2, y2]) => ({
+    type: "line",
+    shape: { x1, y1, x2, y2 },
+    style: { stroke: feasible ? colours.feasible : colours.infeasible, lineWidth: 1, opacity: 0.6 },
+  });
   const children = [];
   if (dy) children.push(line(api.coord([x, y - dy]), api.coord([x, y + dy])));
   if (dx) children.push(line(api.coord([x - dx, y]), api.coord([x + dx, y])));

@@ -6,12 +6,22 @@ import { html, useEffect, useRef } from "../vendor/preact-standalone.mjs";
 export function Confirm({ title, confirm, onConfirm, onClose, children }) {
   const dialog = useRef(/** @type {any} */ (null));
   useEffect(() => dialog.current.showModal(), []);
-  return html`<dialog ref=${dialog} aria-labelledby="confirm-title" onClose=${onClose}>
-    <h2 id="confirm-title">${title}</h2>
-    ${children}
-    <div class="bar">
-      <button onClick=${onClose}>Keep</button>
-      <button class="primary" onClick=${() => { onClose(); onConfirm(); }}>${confirm}</button>
-    </div>
-  </dialog>`;
+  return html`
+    <dialog ref=${dialog} aria-labelledby="confirm-title" onClose=${onClose}>
+      <h2 id="confirm-title">${title}</h2>
+      ${children}
+      <div class="bar">
+        <button onClick=${onClose}>Keep</button>
+        <button
+          class="primary"
+          onClick=${() => {
+            onClose();
+            onConfirm();
+          }}
+        >
+          ${confirm}
+        </button>
+      </div>
+    </dialog>
+  `;
 }

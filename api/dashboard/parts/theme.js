@@ -29,10 +29,27 @@ export function useTheme() {
   return present;
 }
 
-/** Colours for a canvas, which cannot see style sheets. @returns {Record<string, string>} By custom property, without dashes. */
+/**
+ * Colours for a canvas, which cannot see style sheets.
+ *
+ * @returns {Record<string, string>} By custom property, without dashes.
+ */
 export function palette() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["ink", "muted", "line", "line-strong", "panel", "accent", "feasible", "infeasible", "best", "knee", "bound", "front"];
+  const names = [
+    "ink",
+    "muted",
+    "line",
+    "line-strong",
+    "panel",
+    "accent",
+    "feasible",
+    "infeasible",
+    "best",
+    "knee",
+    "bound",
+    "front",
+  ];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
@@ -40,8 +57,21 @@ export function palette() {
 export function ThemeButton() {
   const present = useTheme();
   const other = present === "dark" ? "light" : "dark";
-  const change = () => { localStorage.setItem(STORED, other); applyTheme(); };
-  return html`<button class="quiet" onClick=${change} aria-label="Switch to the ${other} theme" title="Switch to the ${other} theme">
-    <svg width="15" height="15" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.5" /><path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor" /></svg>
-  </button>`;
+  const change = () => {
+    localStorage.setItem(STORED, other);
+    applyTheme();
+  };
+  return html`
+    <button
+      class="quiet"
+      onClick=${change}
+      aria-label="Switch to the ${other} theme"
+      title="Switch to the ${other} theme"
+    >
+      <svg width="15" height="15" viewBox="0 0 16 16" aria-hidden="true">
+        <circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" stroke-width="1.5" />
+        <path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor" />
+      </svg>
+    </button>
+  `;
 }

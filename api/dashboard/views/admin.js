@@ -14,34 +14,104 @@ export function Admin({ me }) {
   const { query } = usePlace();
   const projects = useFetched("/v1/projects");
   const project = query.project ?? me.project ?? projects.value?.items[0]?.project ?? "";
-  return html`<div class="stack">
-    <h1>Administration</h1>
-    <${ClusterPanel} />
-    <${ProblemNotice} problem=${projects.problem} retry=${projects.reload} />
-    <${ProjectsPanel} me=${me} projects=${projects} />
-    ${me.role === "admin" && project && html`<div class="bar">
-      <label for="admin-project">Keys and audit of</label>
-      <select id="admin-project" value=${project} onChange=${(event) => setQuery({ project: event.target.value })}>
-        ${(projects.value?.items ?? []).map((one) => html`<option key=${one.project} value=${one.project} selected=${one.project === project}>${one.project}</option>`)}
-      </select>
+  return html`
+    <div class="stack">
+      <h1>Administration</h1>
+      <${ClusterPanel} />
+      <${ProblemNotice} problem=${projects.problem} retry=${projects.reload} />
+      <${ProjectsPanel} me=${me} projects=${projects} />
+      ${
+        me.role === "admin" &&
+        project &&
+        html`
+          <div class="bar">
+            <label for="admin-project">Keys and audit of</label>
+            <select
+              id="admin-project"
+              value=${project}
+              onChange=${(event) => setQuery({ project: event.target.value })}
+            >
+              ${(projects.value?.items ?? []).map(
+                (one) => html`
+                  <option key=${one.project} value=${one.project} selected=${one.project === project}>
+                    ${one.project}
+                  </option>
+                `,
+              )}
+            </select>
+          </div>
+          <${KeysPanel} key=${`keys ${project}`} project=${project} me=${me} />
+          <${AuditPanel} key=${`audit ${project}`} project=${project} />
+        `
+      }
     </div>
-    <${KeysPanel} key=${`keys ${project}`} project=${project} me=${me} />
-    <${AuditPanel} key=${`audit ${project}`} project=${project} />`}
-  </div>`;
+  `;
 }
 
 /** What works at this moment. */
 function ClusterPanel() {
   const { value, problem, reload } = useFetched("/v1/cluster");
-  return html`<section class="panel" aria-labelledby="cluster-title">
-    <header><h2 id="cluster-title">Workers</h2>${value && html`<span class="muted small">${value.busy} of ${value.slots} slots busy, ${value.queued} waiting, ${value.coordinators} ${value.coordinators === 1 ? "coordinator" : "coordinators"}</span>`}
-      <div class="end"><button class="small" onClick=${reload}>Refresh</button></div></header>
-    <${ProblemNotice} problem=${problem} />
-    ${value?.coordinators === 0 && html`<p class="body notice bad">No coordinator is alive: searches wait. Start one with <code>blocksmith coordinator</code>.</p>`}
-    ${value?.processes.length > 0 && html`<div class="scroll" tabindex="0"><table><caption class="hidden-text">Processes alive</caption>
-      <thead><tr><th scope="col">Process</th><th scope="col">Kind</th><th scope="col">Host</th><th scope="col" class="number">Sign of life</th><th scope="col">State</th></tr></thead>
-      <tbody>${value.processes.map((one) => html`<tr key=${one.process}><td class="mono">${one.process}</td><td>${one.kind}</td><td>${one.host}</td><td class="number">${duration(one.age_s)} ago</td>
-        <td class="small">${Object.entries(one.state).map(([name, state]) => `${name} ${Array.isArray(state) ? state.length : state}`).join(" · ")}</td></tr>`)}</tbody>
-    </table></div>`}
-  </section>`;
+  return html`
+    <section class="panel" aria-labelledby="cluster-title">
+      <header>
+        <h2 id="cluster-title">Workers</h2>
+        ${
+          value &&
+          html`
+            <span class="muted small">
+              ${value.busy} of ${value.slots} slots busy, ${value.queued} waiting,
+              ${` ${value.coordinators} ${value.coordinators === 1 ? "coordinator" : "coordinators"}`}
+            </span>
+          `
+        }
+        <div class="end"><button class="small" onClick=${reload}>Refresh</button></div>
+      </header>
+      <${ProblemNotice} problem=${problem} />
+      ${
+        value?.coordinators === 0 &&
+        html`
+          <p class="body notice bad">
+            No coordinator is alive: searches wait. Start one with${" "}
+            <code>blocksmith coordinator</code>.
+          </p>
+        `
+      }
+      ${
+        value?.processes.length > 0 &&
+        html`
+          <div class="scroll" tabindex="0">
+            <table>
+              <caption class="hidden-text">Processes alive</caption>
+              <thead>
+                <tr>
+                  <th scope="col">Process</th>
+                  <th scope="col">Kind</th>
+                  <th scope="col">Host</th>
+                  <th scope="col" class="number">Sign of life</th>
+                  <th scope="col">State</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${value.processes.map(
+                  (one) => html`
+                    <tr key=${one.process}>
+                      <td class="mono">${one.process}</td>
+                      <td>${one.kind}</td>
+                      <td>${one.host}</td>
+                      <td class="number">${duration(one.age_s)} ago</td>
+                      <td class="small">
+                        ${Object.entries(one.state)
+                          .map(([name, state]) => `${name} ${Array.isArray(state) ? state.length : state}`)
+                          .join(" · ")}
+                      </td>
+                    </tr>
+                  `,
+                )}
+              </tbody>
+            </table>
+          </div>
+        `
+      }
+    </section>
+  `;
 }

@@ -17,15 +17,23 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const [saving, setSaving] = useState(false);
   const newest = versions.at(-1);
-  const set = (metric, atMost) => atMost > 0 && setDraft(bounds.map((bound) => (bound.metric === metric ? { metric, at_most: atMost } : bound)));
+  const set = (metric, atMost) =>
+    atMost > 0 && setDraft(bounds.map((bound) => (bound.metric === metric ? { metric, at_most: atMost } : bound)));
   const free = Object.keys(trials.metrics).filter((metric) => !bounds.some((bound) => bound.metric === metric));
   const add = (metric) => setDraft([...bounds, { metric, at_most: startingBound(trials, analysis, metric) }]);
-  const look = (chosen) => { setDraft(null); setQuery({ bounds: chosen === String(newest.version) ? "" : chosen }); };
+  const look = (chosen) => {
+    setDraft(null);
+    setQuery({ bounds: chosen === String(newest.version) ? "" : chosen });
+  };
   const save = async () => {
     setSaving(true);
     setProblem(null);
     try {
-      await change("POST", `/v1/searches/${model.id}/bounds`, { constraints: bounds, objectives: version.objectives, base_version: newest.version });
+      await change("POST", `/v1/searches/${model.id}/bounds`, {
+        constraints: bounds,
+        objectives: version.objectives,
+        base_version: newest.version,
+      });
       await model.readBounds();
       setDraft(null);
       setQuery({ bounds: "" });
@@ -36,51 +44,136 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
     setSaving(false);
   };
   const { feasible, infeasible, screened } = analysis.counts;
-  return html`<section class="panel bounds" aria-labelledby="bounds-title">
-    <header>
-      <h2 id="bounds-title">Bounds</h2>
-      <div class="end">
-        <label class="hidden-text" for="version">Version of the bounds</label>
-        <select id="version" value=${String(version?.version)} onChange=${(event) => look(event.target.value)}>
-          ${[...versions].reverse().map((one) => html`<option key=${one.version} value=${String(one.version)}>Version ${one.version}${one === newest ? ", in force" : `, ${ago(one.at)}`}</option>`)}
-        </select>
+  return html`
+    <section class="panel bounds" aria-labelledby="bounds-title">
+      <header>
+        <h2 id="bounds-title">Bounds</h2>
+        <div class="end">
+          <label class="hidden-text" for="version">Version of the bounds</label>
+          <select id="version" value=${String(version?.version)} onChange=${(event) => look(event.target.value)}>
+            ${[...versions].reverse().map(
+              (one) => html`
+                <option key=${one.version} value=${String(one.version)}>
+                  Version ${one.version}${one === newest ? ", in force" : `, ${ago(one.at)}`}
+                </option>
+              `,
+            )}
+          </select>
+        </div>
+      </header>
+      <div class="body stack">
+        ${bounds.map(
+          ({ metric, at_most: atMost }) => html`
+            <div key=${metric} class="bound-row">
+              <label for="bound-${metric}">${metricLabel(metric)}</label>
+              <span class="muted">≤</span>
+              <${NumberInput} id="bound-${metric}" value=${atMost} onText=${(text) => set(metric, Number(text))} />
+              <button
+                class="quiet small icon"
+                aria-label="Remove the bound on ${metricLabel(metric)}"
+                title="Remove"
+                onClick=${() => setDraft(bounds.filter((bound) => bound.metric !== metric))}
+              >
+                ✕
+              </button>
+            </div>
+          `,
+        )}
+        ${
+          bounds.length === 0 &&
+          html`
+            <p class="muted">No bounds: every measured trial counts.</p>
+          `
+        }
+        ${
+          free.length > 0 &&
+          bounds.length < 8 &&
+          html`
+            <div>
+              <label class="hidden-text" for="add-bound">Add a bound</label>
+              <select
+                id="add-bound"
+                value=""
+                onChange=${(event) => {
+                  add(event.target.value);
+                  event.target.value = "";
+                }}
+              >
+                <option value="">Add a bound…</option>
+                ${free.map(
+                  (metric) => html`
+                    <option key=${metric} value=${metric}>${metricLabel(metric)}</option>
+                  `,
+                )}
+              </select>
+            </div>
+          `
+        }
+        <p class="verdict" role="status">
+          <strong>${feasible}</strong>${" within, "}<strong>${infeasible}</strong>${" outside"}
+          ${screened > 0 && html`${", "}<strong>${screened}</strong>${" screened"}`}
+        </p>
+        <${NearestMisses} trials=${trials} analysis=${analysis} id=${model.id} />
+        <${ProblemNotice} problem=${problem} />
+        ${
+          draft &&
+          html`
+            <div class="bar">
+              ${
+                me.role !== "reader" &&
+                html`
+                  <button class="primary" disabled=${saving || model.search.deleted_at} onClick=${save}>
+                    Save as version ${newest.version + 1}
+                  </button>
+                `
+              }
+              <button
+                onClick=${() => {
+                  setProblem(null);
+                  setDraft(null);
+                }}
+              >
+                Discard
+              </button>
+              <span class="small muted">
+                ${me.role === "reader" ? "Your key may look, not save." : "Saved bounds steer the running search."}
+              </span>
+            </div>
+          `
+        }
+        ${
+          !draft &&
+          version !== newest &&
+          html`
+            <p class="small muted">
+              You look at an earlier version.${" "}
+              <button class="small" onClick=${() => look(String(newest.version))}>Back to the one in force</button>
+            </p>
+          `
+        }
       </div>
-    </header>
-    <div class="body stack">
-      ${bounds.map(({ metric, at_most: atMost }) => html`<div key=${metric} class="bound-row">
-        <label for="bound-${metric}">${metricLabel(metric)}</label>
-        <span class="muted">≤</span>
-        <${NumberInput} id="bound-${metric}" value=${atMost} onText=${(text) => set(metric, Number(text))} />
-        <button class="quiet small icon" aria-label="Remove the bound on ${metricLabel(metric)}" title="Remove" onClick=${() => setDraft(bounds.filter((bound) => bound.metric !== metric))}>✕</button>
-      </div>`)}
-      ${bounds.length === 0 && html`<p class="muted">No bounds: every measured trial counts.</p>`}
-      ${free.length > 0 && bounds.length < 8 && html`<div><label class="hidden-text" for="add-bound">Add a bound</label>
-        <select id="add-bound" value="" onChange=${(event) => { add(event.target.value); event.target.value = ""; }}>
-          <option value="">Add a bound…</option>
-          ${free.map((metric) => html`<option key=${metric} value=${metric}>${metricLabel(metric)}</option>`)}
-        </select></div>`}
-      <p class="verdict" role="status"><strong>${feasible}</strong> within, <strong>${infeasible}</strong> outside${screened > 0 && html`, <strong>${screened}</strong> screened`}</p>
-      <${NearestMisses} trials=${trials} analysis=${analysis} id=${model.id} />
-      <${ProblemNotice} problem=${problem} />
-      ${draft && html`<div class="bar">
-        ${me.role !== "reader" && html`<button class="primary" disabled=${saving || model.search.deleted_at} onClick=${save}>Save as version ${newest.version + 1}</button>`}
-        <button onClick=${() => { setProblem(null); setDraft(null); }}>Discard</button>
-        <span class="small muted">${me.role === "reader" ? "Your key may look, not save." : "Saved bounds steer the running search."}</span>
-      </div>`}
-      ${!draft && version !== newest && html`<p class="small muted">You look at an earlier version. <button class="small" onClick=${() => look(String(newest.version))}>Back to the one in force</button></p>`}
-    </div>
-  </section>`;
+    </section>
+  `;
 }
 
 /** While nothing is feasible: what comes nearest, and by how much it misses. */
 function NearestMisses({ trials, analysis, id }) {
   if (analysis.best < 0 || analysis.violation[analysis.best] === 0) return null;
-  return html`<div class="misses"><h3>Nothing is within the bounds; nearest:</h3>
-    <ol>${nearestMisses(trials, analysis.violation, analysis.axes, RANKED).map((i) => html`<li key=${trials.number[i]}>
-      <a href=${linkTo(["searches", id], { trial: String(trials.number[i]) })}>Trial ${trials.number[i]}</a>
-      <span class="small"> ${violatedBy(trials, analysis.bounds, i).map(violationText).join(", ")}</span>
-    </li>`)}</ol>
-  </div>`;
+  return html`
+    <div class="misses">
+      <h3>Nothing is within the bounds; nearest:</h3>
+      <ol>
+        ${nearestMisses(trials, analysis.violation, analysis.axes, RANKED).map(
+          (i) => html`
+            <li key=${trials.number[i]}>
+              <a href=${linkTo(["searches", id], { trial: String(trials.number[i]) })}>Trial ${trials.number[i]}</a>
+              <span class="small"> ${violatedBy(trials, analysis.bounds, i).map(violationText).join(", ")}</span>
+            </li>
+          `,
+        )}
+      </ol>
+    </div>
+  `;
 }
 
 /** A new bound starts where the best trial stands, so that adding it changes nothing yet. */

@@ -19,17 +19,58 @@ export function ExportPanel({ model, me, number }) {
     const timer = setTimeout(() => get(`/v1/exports/${latest.export}`).then(setLatest, setProblem), POLL_MS);
     return () => clearTimeout(timer);
   }, [latest]);
-  const guarded = (work) => async () => { setProblem(null); try { await work(); } catch (error) { setProblem(error); } };
-  const start = guarded(async () => setLatest(await change("POST", `/v1/searches/${model.id}/exports`, { trial: number })));
-  const save = guarded(() => download(`/v1/exports/${latest.export}/content`, `${model.search.name}-trial-${number}.zip`));
-  return html`<section class="stack">
-    <div class="bar"><h3>Export</h3>
-      ${latest && html`<${StatusBadge} status=${latest.status} />`}
-      ${me.role !== "reader" && !pending && latest?.status !== "done" && html`<button class="small" onClick=${start}>${latest ? "Export again" : "Export this network"}</button>`}
-      ${latest?.status === "done" && html`<button class="small primary" onClick=${save}>Download (${bytes(latest.size_bytes)})</button>`}
-    </div>
-    ${!latest && html`<p class="small muted">A zip with a diffusers folder, an ONNX file and a report.</p>`}
-    ${latest?.failure && html`<${ProblemNotice} problem=${new Error(latest.failure.message)} />`}
-    <${ProblemNotice} problem=${problem} />
-  </section>`;
+  const guarded = (work) => async () => {
+    setProblem(null);
+    try {
+      await work();
+    } catch (error) {
+      setProblem(error);
+    }
+  };
+  const start = guarded(async () =>
+    setLatest(await change("POST", `/v1/searches/${model.id}/exports`, { trial: number })),
+  );
+  const save = guarded(() =>
+    download(`/v1/exports/${latest.export}/content`, `${model.search.name}-trial-${number}.zip`),
+  );
+  return html`
+    <section class="stack">
+      <div class="bar">
+        <h3>Export</h3>
+        ${
+          latest &&
+          html`
+            <${StatusBadge} status=${latest.status} />
+          `
+        }
+        ${
+          me.role !== "reader" &&
+          !pending &&
+          latest?.status !== "done" &&
+          html`
+            <button class="small" onClick=${start}>${latest ? "Export again" : "Export this network"}</button>
+          `
+        }
+        ${
+          latest?.status === "done" &&
+          html`
+            <button class="small primary" onClick=${save}>Download (${bytes(latest.size_bytes)})</button>
+          `
+        }
+      </div>
+      ${
+        !latest &&
+        html`
+          <p class="small muted">A zip with a diffusers folder, an ONNX file and a report.</p>
+        `
+      }
+      ${
+        latest?.failure &&
+        html`
+          <${ProblemNotice} problem=${new Error(latest.failure.message)} />
+        `
+      }
+      <${ProblemNotice} problem=${problem} />
+    </section>
+  `;
 }

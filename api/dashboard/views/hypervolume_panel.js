@@ -11,20 +11,70 @@ import { useFetched } from "./use_fetched.js";
 export function HypervolumePanel({ model, version }) {
   const theme = useTheme();
   const [asTable, setAsTable] = useState(false);
-  const { value } = useFetched(version && `/v1/searches/${model.id}/hypervolume`, { bounds_version: version?.version }, [model.pulse, version?.version]);
+  const { value } = useFetched(
+    version && `/v1/searches/${model.id}/hypervolume`,
+    { bounds_version: version?.version },
+    [model.pulse, version?.version],
+  );
   const option = useMemo(() => value && hypervolumeOption(value, palette()), [value, theme]);
   const drawn = value?.points.length > 0;
-  return html`<section class="panel" aria-labelledby="hypervolume-title">
-    <header><h2 id="hypervolume-title">Hypervolume</h2>
-      <div class="end"><button class="small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>Table</button></div>
-    </header>
-    ${!drawn && html`<p class="body muted">Shown as soon as there is a front and a reference.</p>`}
-    ${drawn && !asTable && html`<${Chart} name="hypervolume" option=${option} label="Hypervolume over trials; the table shows the same" />`}
-    ${drawn && asTable && html`<div class="scroll short" tabindex="0"><table>
-      <caption class="hidden-text">Hypervolume after each trial that made the front grow</caption>
-      <thead><tr><th scope="col" class="number">Trials</th><th scope="col" class="number">Hypervolume</th></tr></thead>
-      <tbody>${value.points.map((point) => html`<tr key=${point.trials}><td class="number">${point.trials}</td><td class="number">${number(point.hypervolume)}</td></tr>`)}</tbody>
-    </table></div>`}
-    ${value?.reference && html`<p class="reference small muted" title=${value.how}>Fixed reference: ${value.axes.map((axis, i) => `${metricLabel(axis)} ${number(value.reference[i])}`).join(", ")}</p>`}
-  </section>`;
+  return html`
+    <section class="panel" aria-labelledby="hypervolume-title">
+      <header>
+        <h2 id="hypervolume-title">Hypervolume</h2>
+        <div class="end">
+          <button class="small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>Table</button>
+        </div>
+      </header>
+      ${
+        !drawn &&
+        html`
+          <p class="body muted">Shown as soon as there is a front and a reference.</p>
+        `
+      }
+      ${
+        drawn &&
+        !asTable &&
+        html`
+          <${Chart} name="hypervolume" option=${option} label="Hypervolume over trials; the table shows the same" />
+        `
+      }
+      ${
+        drawn &&
+        asTable &&
+        html`
+          <div class="scroll short" tabindex="0">
+            <table>
+              <caption class="hidden-text">Hypervolume after each trial that made the front grow</caption>
+              <thead>
+                <tr>
+                  <th scope="col" class="number">Trials</th>
+                  <th scope="col" class="number">Hypervolume</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${value.points.map(
+                  (point) => html`
+                    <tr key=${point.trials}>
+                      <td class="number">${point.trials}</td>
+                      <td class="number">${number(point.hypervolume)}</td>
+                    </tr>
+                  `,
+                )}
+              </tbody>
+            </table>
+          </div>
+        `
+      }
+      ${
+        value?.reference &&
+        html`
+          <p class="reference small muted" title=${value.how}>
+            Fixed reference:${" "}
+            ${value.axes.map((axis, i) => `${metricLabel(axis)} ${number(value.reference[i])}`).join(", ")}
+          </p>
+        `
+      }
+    </section>
+  `;
 }

@@ -27,47 +27,103 @@ export function Page() {
   const { path } = usePlace();
   const enter = () => {
     setProblem(null);
-    get("/v1/me").then((answer) => { setMe(answer); startLive(); }, setProblem);
+    get("/v1/me").then((answer) => {
+      setMe(answer);
+      startLive();
+    }, setProblem);
   };
-  const leave = () => { stopLive(); forgetKey(); setMe(null); setProblem(null); };
-  useEffect(() => { if (currentKey()) enter(); }, []);
+  const leave = () => {
+    stopLive();
+    forgetKey();
+    setMe(null);
+    setProblem(null);
+  };
+  useEffect(() => {
+    if (currentKey()) enter();
+  }, []);
   useEffect(() => forgive(), [path.join("/")]);
 
-  if (!currentKey() || problem?.status === 401) return html`<${SignIn} problem=${currentKey() ? problem : null} onKey=${enter} />`;
-  if (problem) return html`<main><${ProblemNotice} problem=${problem} retry=${enter} /></main>`;
-  if (!me) return html`<main><${Loading} /></main>`;
-  return html`<a class="skip" href="#main" onClick=${skip}>Skip to content</a>
+  if (!currentKey() || problem?.status === 401)
+    return html`
+      <${SignIn} problem=${currentKey() ? problem : null} onKey=${enter} />
+    `;
+  if (problem)
+    return html`
+      <main><${ProblemNotice} problem=${problem} retry=${enter} /></main>
+    `;
+  if (!me)
+    return html`
+      <main><${Loading} /></main>
+    `;
+  return html`
+    <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
     <${Top} me=${me} path=${path} onLeave=${leave} />
     <main id="main" tabindex="-1">
-      ${fault ? html`<${ProblemNotice} problem=${fault} retry=${forgive} />` : html`<${View} path=${path} me=${me} />`}
-    </main>`;
+      ${
+        fault
+          ? html`
+              <${ProblemNotice} problem=${fault} retry=${forgive} />
+            `
+          : html`
+              <${View} path=${path} me=${me} />
+            `
+      }
+    </main>
+  `;
 }
 
 /** The view of an address. @param {{path: string[], me: any}} props */
 function View({ path, me }) {
   const [place, id] = path;
-  if (place === undefined) return html`<${SearchList} me=${me} />`;
-  if (place === "searches" && id) return html`<${SearchPage} key=${id} id=${id} me=${me} />`;
-  if (place === "new") return html`<${NewSearch} me=${me} />`;
-  if (place === "admin") return html`<${Admin} me=${me} />`;
+  if (place === undefined)
+    return html`
+      <${SearchList} me=${me} />
+    `;
+  if (place === "searches" && id)
+    return html`
+      <${SearchPage} key=${id} id=${id} me=${me} />
+    `;
+  if (place === "new")
+    return html`
+      <${NewSearch} me=${me} />
+    `;
+  if (place === "admin")
+    return html`
+      <${Admin} me=${me} />
+    `;
   return html`<${Empty} title="There is no such page"><a href=${linkTo([])}>Go to the searches</a></${Empty}>`;
 }
 
 /** @param {{me: any, path: string[], onLeave: () => void}} props */
 function Top({ me, path, onLeave }) {
   const places = PLACES.filter((place) => !place.writes || me.role !== "reader");
-  return html`<header class="top">
-    <a class="brand" href=${linkTo([])}><img src="/static/icon.svg" alt="" /> Blocksmith</a>
-    <nav aria-label="Pages">
-      ${places.map((place) => html`<a key=${place.name} href=${linkTo(place.path)} aria-current=${place.path[0] === path[0] ? "page" : undefined}>${place.name}</a>`)}
-    </nav>
-    <div class="right">
-      <${Connection} />
-      <span class="who muted small">${me.project ?? "all projects"} · ${me.role}</span>
-      <${ThemeButton} />
-      <button class="quiet" onClick=${onLeave}>Sign out</button>
-    </div>
-  </header>`;
+  return html`
+    <header class="top">
+      <a class="brand" href=${linkTo([])}>
+        <img src="/static/icon.svg" alt="" />
+        Blocksmith
+      </a>
+      <nav aria-label="Pages">
+        ${places.map(
+          (place) => html`
+            <a
+              key=${place.name}
+              href=${linkTo(place.path)}
+              aria-current=${place.path[0] === path[0] ? "page" : undefined}
+            >
+              ${place.name}
+            </a>
+          `,
+        )}
+      </nav>
+      <div class="right">
+        <${Connection} />
+        <span class="who muted small">${me.project ?? "all projects"} · ${me.role}</span>
+        <${ThemeButton} />
+        <button class="quiet" onClick=${onLeave}>Sign out</button>
+      </div>
+    </header>
+  `;
 }
 
 /** Whether what is on screen is alive. */
@@ -80,7 +136,9 @@ function Connection() {
     const timer = setTimeout(() => setLate(!connected), connected ? 0 : 700);
     return () => clearTimeout(timer);
   }, [connected]);
-  return html`<span class="live ${late ? "lost" : ""}" role="status">${late ? "Reconnecting…" : "Live"}</span>`;
+  return html`
+    <span class="live ${late ? "lost" : ""}" role="status">${late ? "Reconnecting…" : "Live"}</span>
+  `;
 }
 
 /** The fragment is the router's; the skip link moves focus itself. @param {Event} event */

@@ -10,10 +10,9 @@ import { clearSelection, selectTrial } from "../selection.js";
 import { html, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
 import { FrontTable } from "./front_table.js";
 import { HoverCard } from "./hover_card.js";
-import { useFetched } from "./use_fetched.js";
 
 /** @param {any} props */
-export function ParetoPanel({ model, query, version, bounds, draft, setDraft, shown, analysis, selected }) {
+export function ParetoPanel({ model, front, query, version, bounds, draft, setDraft, shown, analysis, selected }) {
   const { trials } = model;
   const theme = useTheme();
   const [chart, setChart] = useState(/** @type {any} */ (null));
@@ -23,51 +22,141 @@ export function ParetoPanel({ model, query, version, bounds, draft, setDraft, sh
   const [drawn, redrawLines] = useState(0);
   const latest = useRef(/** @type {any} */ ({}));
   latest.current = { query };
-  const front = useFetched(version && `/v1/searches/${model.id}/front`, { bounds_version: version?.version }, [model.pulse, version?.version]).value;
   const knee = !draft && front && sameAxes(front.axes, shown) ? front.knee : null;
-  const range = useMemo(() => fittingRange(trials, version, shown, everything), [trials.revision, version, ...shown, everything]);
-  const option = useMemo(() => paretoOption({ trials, analysis, shown, selected, knee, range, colours: palette() }), [trials.revision, analysis, selected, knee, range, theme]);
+  const range = useMemo(
+    () => fittingRange(trials, version, shown, everything),
+    [trials.revision, version, ...shown, everything],
+  );
+  const option = useMemo(
+    () => paretoOption({ trials, analysis, shown, selected, knee, range, colours: palette() }),
+    [trials.revision, analysis, selected, knee, range, theme],
+  );
 
   const listen = (made) => {
-    made.on("click", ({ value, event }) => value && selectTrial(latest.current.query, value[2], event.event.shiftKey || event.event.ctrlKey || event.event.metaKey));
-    made.on("mouseover", ({ value, event }) => value && setHover({ number: value[2], x: event.offsetX, y: event.offsetY }));
+    made.on(
+      "click",
+      ({ value, event }) =>
+        value &&
+        selectTrial(
+          latest.current.query,
+          value[2],
+          event.event.shiftKey || event.event.ctrlKey || event.event.metaKey,
+        ),
+    );
+    made.on(
+      "mouseover",
+      ({ value, event }) => value && setHover({ number: value[2], x: event.offsetX, y: event.offsetY }),
+    );
     made.on("mouseout", () => setHover(null));
     made.getZr().on("dblclick", () => zoom(made, 0, 100));
     setChart(made);
   };
-  const move = (metric, atMost) => setDraft(bounds.map((bound) => (bound.metric === metric ? { metric, at_most: atMost } : bound)));
+  const move = (metric, atMost) =>
+    setDraft(bounds.map((bound) => (bound.metric === metric ? { metric, at_most: atMost } : bound)));
   const lines = bounds.filter(({ metric }) => shown.includes(metric));
-  return html`<section class="panel" aria-labelledby="pareto-title">
-    <header>
-      <h2 id="pareto-title">Trials and front</h2>
-      <${AxisChoice} name="x" trials=${trials} value=${shown[0]} />
-      <${AxisChoice} name="y" trials=${trials} value=${shown[1]} />
-      <div class="end">
-        ${selected && html`<button class="small" onClick=${clearSelection}>Clear selection (${selected.size})</button>`}
-        ${!asTable && html`<${ZoomButtons} chart=${chart} />`}
-        ${!asTable && html`<button class="small" aria-pressed=${everything} onClick=${() => setEverything(!everything)} title="Show every trial, also those far above the bound">All trials</button>`}
-        <button class="small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>Table</button>
-      </div>
-    </header>
-    ${asTable ? html`<${FrontTable} id=${model.id} trials=${trials} analysis=${analysis} shown=${shown} query=${query} />` : html`
-      <${Chart} name="pareto" option=${option} onReady=${listen} onDrawn=${() => redrawLines((n) => n + 1)} label=${`${trials.length} trials, ${metricLabel(shown[1])} against ${metricLabel(shown[0])}; the table shows the same`}>
-        ${drawn > 0 && trials.length > 0 && lines.map(({ metric, at_most: atMost }) => html`<${EpsilonLine} key=${metric} chart=${chart} axis=${metric === shown[1] ? "y" : "x"} metric=${metric}
-          unit=${trials.metrics[metric]?.unit ?? "1"} value=${atMost} moved=${draft !== null} frozen=${false} onMove=${(value) => move(metric, value)} />`)}
-        ${hover && html`<${HoverCard} ...${hover} trials=${trials} bounds=${bounds} width=${chart.getWidth()} />`}
-        ${trials.length === 0 && html`<div class="veil muted">${model.complete ? "No trials yet" : "Loading trials…"}</div>`}
+  return html`
+    <section class="panel" aria-labelledby="pareto-title">
+      <header>
+        <h2 id="pareto-title">Trials and front</h2>
+        <${AxisChoice} name="x" trials=${trials} value=${shown[0]} />
+        <${AxisChoice} name="y" trials=${trials} value=${shown[1]} />
+        <div class="end">
+          ${
+            selected &&
+            html`
+              <button class="small" onClick=${clearSelection}>Clear selection (${selected.size})</button>
+            `
+          }
+          ${
+            !asTable &&
+            html`
+              <${ZoomButtons} chart=${chart} />
+            `
+          }
+          ${
+            !asTable &&
+            html`
+              <button
+                class="small"
+                aria-pressed=${everything}
+                onClick=${() => setEverything(!everything)}
+                title="Show every trial, also those far above the bound"
+              >
+                All trials
+              </button>
+            `
+          }
+          <button class="small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>Table</button>
+        </div>
+      </header>
+      ${
+        asTable
+          ? html`
+              <${FrontTable} id=${model.id} trials=${trials} analysis=${analysis} shown=${shown} query=${query} />
+            `
+          : html`
+      <${Chart}
+        name="pareto"
+        option=${option}
+        onReady=${listen}
+        onDrawn=${() => redrawLines((n) => n + 1)}
+        label="${trials.length} trials, ${shown.map(metricLabel).join(" and ")}; the table shows the same"
+      >
+        ${
+          drawn > 0 &&
+          trials.length > 0 &&
+          lines.map(
+            ({ metric, at_most: atMost }) => html`
+              <${EpsilonLine}
+                key=${metric}
+                chart=${chart}
+                axis=${metric === shown[1] ? "y" : "x"}
+                metric=${metric}
+                unit=${trials.metrics[metric]?.unit ?? "1"}
+                value=${atMost}
+                moved=${draft !== null}
+               
+                onMove=${(value) => move(metric, value)}
+              />
+            `,
+          )
+        }
+        ${
+          hover &&
+          html`
+            <${HoverCard} ...${hover} trials=${trials} bounds=${bounds} width=${chart.getWidth()} />
+          `
+        }
+        ${
+          trials.length === 0 &&
+          html`
+            <div class="veil muted">${model.complete ? "No trials yet" : "Loading trials…"}</div>
+          `
+        }
       </${Chart}>
-      <${Legend} analysis=${analysis} knee=${knee} />`}
-  </section>`;
+      <${Legend} analysis=${analysis} knee=${knee} />`
+      }
+    </section>
+  `;
 }
 
 /** @param {{name: "x" | "y", trials: import("../trial_table.js").TrialTable, value: string}} props */
 function AxisChoice({ name, trials, value }) {
-  const known = Object.keys(trials.metrics).filter((metric) => metric === value || trials.metrics[metric].mean.some((mean) => mean !== null));
-  return html`<label class="inline small"><span class="muted">${name}</span>
-    <select value=${value} onChange=${(event) => setQuery({ [name]: event.target.value })}>
-      ${known.map((metric) => html`<option key=${metric} value=${metric} selected=${metric === value}>${metricLabel(metric)}</option>`)}
-    </select>
-  </label>`;
+  const known = Object.keys(trials.metrics).filter(
+    (metric) => metric === value || trials.metrics[metric].mean.some((mean) => mean !== null),
+  );
+  return html`
+    <label class="inline small">
+      <span class="muted">${name}</span>
+      <select value=${value} onChange=${(event) => setQuery({ [name]: event.target.value })}>
+        ${known.map(
+          (metric) => html`
+            <option key=${metric} value=${metric} selected=${metric === value}>${metricLabel(metric)}</option>
+          `,
+        )}
+      </select>
+    </label>
+  `;
 }
 
 /** @param {{chart: any}} props */
@@ -77,11 +166,13 @@ function ZoomButtons({ chart }) {
     const [middle, half] = [(start + end) / 2, ((end - start) / 2) * share];
     zoom(chart, Math.max(0, middle - half), Math.min(100, middle + half));
   };
-  return html`<span class="segmented">
-    <button class="small icon" aria-label="Zoom in" disabled=${!chart} onClick=${by(0.6)}>+</button>
-    <button class="small icon" aria-label="Zoom out" disabled=${!chart} onClick=${by(1.7)}>−</button>
-    <button class="small" disabled=${!chart} onClick=${() => zoom(chart, 0, 100)}>Reset zoom</button>
-  </span>`;
+  return html`
+    <span class="segmented">
+      <button class="small icon" aria-label="Zoom in" disabled=${!chart} onClick=${by(0.6)}>+</button>
+      <button class="small icon" aria-label="Zoom out" disabled=${!chart} onClick=${by(1.7)}>−</button>
+      <button class="small" disabled=${!chart} onClick=${() => zoom(chart, 0, 100)}>Reset zoom</button>
+    </span>
+  `;
 }
 
 /** @param {any} chart @param {number} start @param {number} end */
@@ -92,16 +183,49 @@ function zoom(chart, start, end) {
 /** @param {{analysis: any, knee: number | null}} props */
 function Legend({ analysis, knee }) {
   const { feasible, infeasible, screened } = analysis.counts;
-  return html`<ul class="legend small">
-    <li><i class="mark feasible" />within the bounds (${feasible})</li>
-    <li><i class="mark infeasible" />outside (${infeasible})</li>
-    ${screened > 0 && html`<li><i class="mark screened" />screened by cost, fidelity not measured (${screened})</li>`}
-    <li><i class="mark front" />front</li>
-    <li><i class="mark best" />${analysis.best >= 0 && analysis.violation[analysis.best] > 0 ? "least violating" : "best"}</li>
-    ${knee !== null && html`<li><i class="mark knee" />knee</li>`}
-    <li><i class="mark interval" />95 % interval</li>
-    <li class="muted">Ctrl + wheel zooms, drag pans</li>
-  </ul>`;
+  return html`
+    <ul class="legend small">
+      <li>
+        <i class="mark feasible" />
+        within the bounds (${feasible})
+      </li>
+      <li>
+        <i class="mark infeasible" />
+        outside (${infeasible})
+      </li>
+      ${
+        screened > 0 &&
+        html`
+          <li>
+            <i class="mark screened" />
+            screened by cost, fidelity not measured (${screened})
+          </li>
+        `
+      }
+      <li>
+        <i class="mark front" />
+        front
+      </li>
+      <li>
+        <i class="mark best" />
+        ${analysis.best >= 0 && analysis.violation[analysis.best] > 0 ? "least violating" : "best"}
+      </li>
+      ${
+        knee !== null &&
+        html`
+          <li>
+            <i class="mark knee" />
+            knee
+          </li>
+        `
+      }
+      <li>
+        <i class="mark interval" />
+        95 % interval
+      </li>
+      <li class="muted">Ctrl + wheel zooms, drag pans</li>
+    </ul>
+  `;
 }
 
 /**
@@ -115,7 +239,10 @@ function fittingRange(trials, version, [, y], everything) {
   const means = (trials.metrics[y]?.mean ?? []).filter((mean) => mean !== null);
   if (!bound || everything || !means.length) return { y: null };
   const top = 3 * bound.at_most;
-  const [least, most] = means.reduce(([low, high], mean) => [Math.min(low, mean), Math.max(high, mean)], [Infinity, -Infinity]);
+  const [least, most] = means.reduce(
+    ([low, high], mean) => [Math.min(low, mean), Math.max(high, mean)],
+    [Infinity, -Infinity],
+  );
   return { y: most <= top || least >= top ? null : [Math.min(0, least), top] };
 }
 

@@ -16,6 +16,7 @@ import { ParetoPanel } from "./pareto_panel.js";
 import { SearchHeader } from "./search_header.js";
 import { TrialDrawer } from "./trial_drawer.js";
 import { TrialsPanel } from "./trials_panel.js";
+import { useFetched } from "./use_fetched.js";
 
 /** @param {{id: string, me: any}} props */
 export function SearchPage({ id, me }) {
@@ -28,25 +29,57 @@ export function SearchPage({ id, me }) {
   const objectives = version?.objectives ?? [];
   const known = Object.keys(trials.metrics);
   const usual = version ? defaultAxes(objectives, version.constraints, known) : ["params", "noise_mse_relative"];
-  const shown = /** @type {[string, string]} */ ([known.includes(query.x) ? query.x : usual[0], known.includes(query.y) ? query.y : usual[1]]);
+  const shown = /** @type {[string, string]} */ ([
+    known.includes(query.x) ? query.x : usual[0],
+    known.includes(query.y) ? query.y : usual[1],
+  ]);
 
-  const analysis = useMemo(() => analyse(trials, { objectives, bounds }, shown), [trials.revision, bounds, version, ...shown]);
+  const analysis = useMemo(
+    () => analyse(trials, { objectives, bounds }, shown),
+    [trials.revision, bounds, version, ...shown],
+  );
   const selected = useMemo(() => selectedNumbers(query, trials), [query.sel, query.block, trials.revision]);
 
-  if (!search || !version) return model.problem ? html`<${ProblemNotice} problem=${model.problem} retry=${() => model.open()} />` : html`<${Loading} what="Loading the search" />`;
-  const view = { model, me, query, version, bounds, draft, setDraft, shown, analysis, selected };
-  return html`<div class="search-page">
-    <${SearchHeader} ...${view} />
-    <${ProblemNotice} problem=${model.problem} retry=${() => model.refresh()} />
-    <div class="columns">
-      <div class="stack"><${ParetoPanel} ...${view} /></div>
-      <div class="stack"><${BoundsPanel} ...${view} /><${HypervolumePanel} ...${view} /></div>
+  const front = useFetched(
+    version && `/v1/searches/${id}/front`,
+    { bounds_version: version?.version },
+    [model.pulse, version?.version],
+  ).value;
+
+  if (!search || !version)
+    return model.problem
+      ? html`
+          <${ProblemNotice} problem=${model.problem} retry=${() => model.open()} />
+        `
+      : html`
+          <${Loading} what="Loading the search" />
+        `;
+  const view = { front, model, me, query, version, bounds, draft, setDraft, shown, analysis, selected };
+  return html`
+    <div class="search-page">
+      <${SearchHeader} ...${view} />
+      <${ProblemNotice} problem=${model.problem} retry=${() => model.refresh()} />
+      <div class="columns">
+        <div class="stack"><${ParetoPanel} ...${view} /></div>
+        <div class="stack">
+          <${BoundsPanel} ...${view} />
+          <${HypervolumePanel} ...${view} />
+        </div>
+      </div>
+      <div class="columns level">
+        <${HeatMap} ...${view} />
+        <${LibraryPanel} ...${view} />
+      </div>
+      <${TrialsPanel} ...${view} />
+      <${EventFeed} ...${view} />
+      ${
+        query.trial &&
+        html`
+          <${TrialDrawer} key=${query.trial} number=${Number(query.trial)} ...${view} />
+        `
+      }
     </div>
-    <div class="columns level"><${HeatMap} ...${view} /><${LibraryPanel} ...${view} /></div>
-    <${TrialsPanel} ...${view} />
-    <${EventFeed} ...${view} />
-    ${query.trial && html`<${TrialDrawer} key=${query.trial} number=${Number(query.trial)} ...${view} />`}
-  </div>`;
+  `;
 }
 
 /** @param {string} id @returns {SearchModel} A model that redraws the page when it changes. */

@@ -15,18 +15,32 @@ export function SignIn({ problem, onKey }) {
     keepKey(key);
     onKey();
   };
-  return html`<main class="sign-in stack">
-    <h1>Blocksmith</h1>
-    <form class="panel" onSubmit=${submit}>
-      <div class="body stack">
-        <${ProblemNotice} problem=${problem} />
-        <div class="field">
-          <label for="key">API key</label>
-          <input id="key" ref=${field} type="password" autocomplete="off" spellcheck="false" placeholder="bsk_…" value=${key} onInput=${(event) => setKey(event.target.value)} />
-          <span class="hint">Kept in this tab only. <code>blocksmith up</code> prints a link that signs in; an administrator makes keys with <code>blocksmith key create</code>.</span>
+  return html`
+    <main class="sign-in stack">
+      <h1>Blocksmith</h1>
+      <form class="panel" onSubmit=${submit}>
+        <div class="body stack">
+          <${ProblemNotice} problem=${problem} />
+          <div class="field">
+            <label for="key">API key</label>
+            <input
+              id="key"
+              ref=${field}
+              type="password"
+              autocomplete="off"
+              spellcheck="false"
+              placeholder="bsk_…"
+              value=${key}
+              onInput=${(event) => setKey(event.target.value)}
+            />
+            <span class="hint">
+              Kept in this tab only. <code>blocksmith up</code> prints a link that signs in; an administrator makes keys
+              with <code>blocksmith key create</code>.
+            </span>
+          </div>
+          <div><button class="primary" type="submit">Sign in</button></div>
         </div>
-        <div><button class="primary" type="submit">Sign in</button></div>
-      </div>
-    </form>
-  </main>`;
+      </form>
+    </main>
+  `;
 }

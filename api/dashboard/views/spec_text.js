@@ -18,7 +18,8 @@ export function SpecText({ spec, setSpec, onParsed, faults }) {
     setText(event.target.value);
     try {
       const document = yaml.current.load(event.target.value);
-      if (typeof document !== "object" || document === null || Array.isArray(document)) throw new Error("A spec is a mapping of fields.");
+      if (typeof document !== "object" || document === null || Array.isArray(document))
+        throw new Error("A spec is a mapping of fields.");
       setFault("");
       onParsed(true);
       setSpec(document);
@@ -27,14 +28,39 @@ export function SpecText({ spec, setSpec, onParsed, faults }) {
       onParsed(false);
     }
   };
-  return html`<section class="panel"><header><h2>Spec</h2><span class="muted small">YAML or JSON</span></header>
-    <div class="body stack">
-      <label class="hidden-text" for="spec-text">Spec as YAML or JSON</label>
-      <textarea id="spec-text" rows="26" spellcheck="false" value=${text} onInput=${edit} aria-invalid=${fault || faults.length ? "true" : undefined} aria-describedby="spec-faults" />
-      <div id="spec-faults" role="status">
-        ${fault && html`<p class="notice bad">${fault}</p>`}
-        ${!fault && faults.length > 0 && html`<div class="notice bad"><${FaultList} faults=${faults} /></div>`}
+  return html`
+    <section class="panel">
+      <header>
+        <h2>Spec</h2>
+        <span class="muted small">YAML or JSON</span>
+      </header>
+      <div class="body stack">
+        <label class="hidden-text" for="spec-text">Spec as YAML or JSON</label>
+        <textarea
+          id="spec-text"
+          rows="26"
+          spellcheck="false"
+          value=${text}
+          onInput=${edit}
+          aria-invalid=${fault || faults.length ? "true" : undefined}
+          aria-describedby="spec-faults"
+        />
+        <div id="spec-faults" role="status">
+          ${
+            fault &&
+            html`
+              <p class="notice bad">${fault}</p>
+            `
+          }
+          ${
+            !fault &&
+            faults.length > 0 &&
+            html`
+              <div class="notice bad"><${FaultList} faults=${faults} /></div>
+            `
+          }
+        </div>
       </div>
-    </div>
-  </section>`;
+    </section>
+  `;
 }

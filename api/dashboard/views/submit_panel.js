@@ -20,47 +20,130 @@ export function SubmitPanel({ me, spec, parsed, check, start, setStart, onSubmit
     if (sent.current.text !== text) sent.current = { text, key: randomKey() };
     setBusy(true);
     setProblem(null);
-    try { await onSubmit(path, sent.current.key); } catch (error) { setProblem(error); }
+    try {
+      await onSubmit(path, sent.current.key);
+    } catch (error) {
+      setProblem(error);
+    }
     setBusy(false);
   };
   const elsewhere = faultsElsewhere(check.faults, FORM_POINTERS);
   const cannot = busy || !parsed || !spec.name;
-  return html`<aside class="panel submit"><header><h2>Submit</h2></header>
-    <div class="body stack">
-      ${!me.project && projects && html`<div class="field"><label for="project">Project</label>
-        <select id="project" value=${start.project} onChange=${(event) => setStart({ ...start, project: event.target.value })}>
-          ${projects.items.map((one) => html`<option key=${one.project} value=${one.project === "default" ? "" : one.project}>${one.project}</option>`)}
-        </select></div>`}
-      <div class="field"><label for="warm">Try first</label>
-        <select id="warm" value=${start.from} onChange=${(event) => setStart({ ...start, from: event.target.value })}>
-          <option value="">nothing: start from scratch</option>
-          ${(searches?.items ?? []).map((one) => html`<option key=${one.search} value=${one.search} selected=${one.search === start.from}>${one.name} (${one.search})</option>`)}
-        </select>
-        <span class="hint">The best architectures of an earlier search, spread along its front.</span>
+  return html`
+    <aside class="panel submit">
+      <header><h2>Submit</h2></header>
+      <div class="body stack">
+        ${
+          !me.project &&
+          projects &&
+          html`
+            <div class="field">
+              <label for="project">Project</label>
+              <select
+                id="project"
+                value=${start.project}
+                onChange=${(event) => setStart({ ...start, project: event.target.value })}
+              >
+                ${projects.items.map(
+                  (one) => html`
+                    <option key=${one.project} value=${one.project === "default" ? "" : one.project}>
+                      ${one.project}
+                    </option>
+                  `,
+                )}
+              </select>
+            </div>
+          `
+        }
+        <div class="field">
+          <label for="warm">Try first</label>
+          <select
+            id="warm"
+            value=${start.from}
+            onChange=${(event) => setStart({ ...start, from: event.target.value })}
+          >
+            <option value="">nothing: start from scratch</option>
+            ${(searches?.items ?? []).map(
+              (one) => html`
+                <option key=${one.search} value=${one.search} selected=${one.search === start.from}>
+                  ${one.name} (${one.search})
+                </option>
+              `,
+            )}
+          </select>
+          <span class="hint">The best architectures of an earlier search, spread along its front.</span>
+        </div>
+        ${
+          start.from &&
+          html`
+            <div class="field">
+              <label for="warm-trials">How many of them</label>
+              <input
+                id="warm-trials"
+                type="number"
+                min="1"
+                max="500"
+                value=${start.trials}
+                onInput=${(event) => setStart({ ...start, trials: Number(event.target.value) || 16 })}
+              />
+            </div>
+          `
+        }
+        <${Verdict} check=${check} elsewhere=${elsewhere} parsed=${parsed} />
+        <${ProblemNotice} problem=${problem ?? check.problem} />
+        <div class="bar">
+          <button class="primary" disabled=${cannot} onClick=${submit("/v1/searches")}>Submit search</button>
+          <button
+            disabled=${cannot}
+            onClick=${submit("/v1/dry-runs")}
+            title="One random architecture, end to end; its results are reused"
+          >
+            Dry run
+          </button>
+        </div>
+        <p class="small muted">
+          A dry run takes one random architecture end to end and says how long the search will take. Its results are
+          reused.
+        </p>
       </div>
-      ${start.from && html`<div class="field"><label for="warm-trials">How many of them</label>
-        <input id="warm-trials" type="number" min="1" max="500" value=${start.trials} onInput=${(event) => setStart({ ...start, trials: Number(event.target.value) || 16 })} /></div>`}
-      <${Verdict} check=${check} elsewhere=${elsewhere} parsed=${parsed} />
-      <${ProblemNotice} problem=${problem ?? check.problem} />
-      <div class="bar">
-        <button class="primary" disabled=${cannot} onClick=${submit("/v1/searches")}>Submit search</button>
-        <button disabled=${cannot} onClick=${submit("/v1/dry-runs")} title="One random architecture, end to end; its results are reused">Dry run</button>
-      </div>
-      <p class="small muted">A dry run takes one random architecture end to end and says how long the search will take. Its results are reused.</p>
-    </div>
-  </aside>`;
+    </aside>
+  `;
 }
 
 /** @param {{check: any, elsewhere: any[], parsed: boolean}} props */
 function Verdict({ check, elsewhere, parsed }) {
-  if (!parsed) return html`<p class="notice bad" role="status">The text is not valid YAML.</p>`;
-  if (check.state === "checking") return html`<p class="muted" role="status">Checking…</p>`;
-  if (check.state === "valid") return html`<p class="notice good" role="status">Valid: ${number(check.answer.architectures_in_space)} architectures over ${check.answer.stages.length} stages.</p>`;
-  if (check.state !== "faulty") return html`<p class="muted" role="status">Checked by the server as you type.</p>`;
+  if (!parsed)
+    return html`
+      <p class="notice bad" role="status">The text is not valid YAML.</p>
+    `;
+  if (check.state === "checking")
+    return html`
+      <p class="muted" role="status">Checking…</p>
+    `;
+  if (check.state === "valid")
+    return html`
+      <p class="notice good" role="status">
+        Valid: ${number(check.answer.architectures_in_space)} architectures over ${check.answer.stages.length} stages.
+      </p>
+    `;
+  if (check.state !== "faulty")
+    return html`
+      <p class="muted" role="status">Checked by the server as you type.</p>
+    `;
   const count = check.faults.length;
-  return html`<div class="notice bad" role="status"><p><strong>${count} ${count === 1 ? "fault" : "faults"}</strong>, marked at ${count === 1 ? "its field" : "their fields"}.</p>
-    ${elsewhere.length > 0 && html`<${FaultList} faults=${elsewhere} />`}
-  </div>`;
+  return html`
+    <div class="notice bad" role="status">
+      <p>
+        <strong>${count} ${count === 1 ? "fault" : "faults"}</strong>, marked at ${count === 1 ? "its field" : "their fields"}.
+      </p>
+      ${
+        elsewhere.length > 0 &&
+        html`
+          <${FaultList} faults=${elsewhere} />
+        `
+      }
+    </div>
+  `;
 }
 
 /** @returns {string} 128 random bits; `crypto.randomUUID` exists on secure origins alone. */

@@ -21,58 +21,191 @@ export function TrialDrawer({ model, me, number, bounds }) {
     return () => before?.focus?.();
   }, []);
   const close = () => setQuery({ trial: "" });
-  return html`<div class="drawer" ref=${box} tabindex="-1" role="dialog" aria-labelledby="drawer-title" onKeyDown=${(event) => event.key === "Escape" && close()}>
-    <header class="bar">
-      <h2 id="drawer-title">Trial ${number}</h2>
-      ${trial && html`<${StatusBadge} status=${trial.status} />`}
-      ${trial && html`<span class="muted small">${trial.origin} · bounds version ${trial.bounds_version}</span>`}
-      <button class="quiet icon end" aria-label="Close" onClick=${close}>✕</button>
-    </header>
-    <div class="drawer-body stack">
-      <${ProblemNotice} problem=${problem} retry=${reload} />
-      ${!trial && !problem && html`<${Loading} />`}
-      ${trial && html`<${Measured} trial=${trial} bounds=${bounds} />`}
-      ${trial && trial.stages.length > 0 && html`<${StageBars} stages=${trial.stages} distances=${trial.stage_distances} />`}
-      ${trial?.status === "completed" && html`<${ExportPanel} model=${model} me=${me} number=${number} />`}
-      ${trial && html`<${Attempts} trial=${trial} />`}
+  return html`
+    <div
+      class="drawer"
+      ref=${box}
+      tabindex="-1"
+      role="dialog"
+      aria-labelledby="drawer-title"
+      onKeyDown=${(event) => event.key === "Escape" && close()}
+    >
+      <header class="bar">
+        <h2 id="drawer-title">Trial ${number}</h2>
+        ${
+          trial &&
+          html`
+            <${StatusBadge} status=${trial.status} />
+          `
+        }
+        ${
+          trial &&
+          html`
+            <span class="muted small">${trial.origin} · bounds version ${trial.bounds_version}</span>
+          `
+        }
+        <button class="quiet icon end" aria-label="Close" onClick=${close}>✕</button>
+      </header>
+      <div class="drawer-body stack">
+        <${ProblemNotice} problem=${problem} retry=${reload} />
+        ${
+          !trial &&
+          !problem &&
+          html`
+            <${Loading} />
+          `
+        }
+        ${
+          trial &&
+          html`
+            <${Measured} trial=${trial} bounds=${bounds} />
+          `
+        }
+        ${
+          trial &&
+          trial.stages.length > 0 &&
+          html`
+            <${StageBars} stages=${trial.stages} distances=${trial.stage_distances} />
+          `
+        }
+        ${
+          trial?.status === "completed" &&
+          html`
+            <${ExportPanel} model=${model} me=${me} number=${number} />
+          `
+        }
+        ${
+          trial &&
+          html`
+            <${Attempts} trial=${trial} />
+          `
+        }
+      </div>
     </div>
-  </div>`;
+  `;
 }
 
-/** @param {{trial: any, bounds: import("../front.js").Bound[]}} props Judged by the bounds shown, which may be moved ones. */
+/**
+ * @param {{trial: any, bounds: import("../front.js").Bound[]}} props Judged by the bounds shown, which may be
+ *   moved ones.
+ */
 function Measured({ trial, bounds }) {
   const metrics = Object.entries(trial.metrics);
-  return html`<section>
-    ${trial.failure && html`<${ProblemNotice} problem=${new Error(`${trial.failure.message} (${trial.failure.code})`)} />`}
-    ${trial.screened && html`<p class="notice">Screened: it breaks an exact bound, so nothing was spent on its fidelity.</p>`}
-    ${metrics.length > 0 && html`<table class="compact">
-      <caption class="hidden-text">Metrics</caption>
-      <thead><tr><th scope="col">Metric</th><th scope="col" class="number">Mean ± 95 %</th><th scope="col">Bound</th></tr></thead>
-      <tbody>${metrics.map(([name, value]) => html`<tr key=${name}>
-        <td>${metricLabel(name)}</td><td class="number">${measurement(value)}</td>
-        <td>${verdict(value, bounds.find((bound) => bound.metric === name))}</td>
-      </tr>`)}</tbody>
-    </table>`}
-    ${trial.band_noise_mse.length > 0 && html`<p class="small muted">Noise MSE by timestep band, early to late: ${trial.band_noise_mse.map((value) => quantity(value)).join(" · ")}</p>`}
-  </section>`;
+  return html`
+    <section>
+      ${
+        trial.failure &&
+        html`
+          <${ProblemNotice} problem=${new Error(`${trial.failure.message} (${trial.failure.code})`)} />
+        `
+      }
+      ${
+        trial.screened &&
+        html`
+          <p class="notice">Screened: it breaks an exact bound, so nothing was spent on its fidelity.</p>
+        `
+      }
+      ${
+        metrics.length > 0 &&
+        html`
+          <table class="compact">
+            <caption class="hidden-text">Metrics</caption>
+            <thead>
+              <tr>
+                <th scope="col">Metric</th>
+                <th scope="col" class="number">Mean ± 95 %</th>
+                <th scope="col">Bound</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${metrics.map(
+                ([name, value]) => html`
+                  <tr key=${name}>
+                    <td>${metricLabel(name)}</td>
+                    <td class="number">${measurement(value)}</td>
+                    <td>
+                      ${verdict(
+                        value,
+                        bounds.find((bound) => bound.metric === name),
+                      )}
+                    </td>
+                  </tr>
+                `,
+              )}
+            </tbody>
+          </table>
+        `
+      }
+      ${
+        trial.band_noise_mse.length > 0 &&
+        html`
+          <p class="small muted">
+            Noise MSE by timestep band, early to late:
+            ${trial.band_noise_mse.map((value) => quantity(value)).join(" · ")}
+          </p>
+        `
+      }
+    </section>
+  `;
 }
 
 /** @param {{mean: number, unit: string}} value @param {import("../front.js").Bound | undefined} bound */
 function verdict({ mean, unit }, bound) {
   if (!bound) return "";
-  if (mean <= bound.at_most) return html`<span class="muted">≤ ${quantity(bound.at_most, unit)}</span>`;
-  return html`<span class="violated">violated by ${quantity(mean - bound.at_most, unit)}</span>`;
+  if (mean <= bound.at_most)
+    return html`
+      <span class="muted">≤ ${quantity(bound.at_most, unit)}</span>
+    `;
+  return html`
+    <span class="violated">violated by ${quantity(mean - bound.at_most, unit)}</span>
+  `;
 }
 
 /** @param {{trial: any}} props */
 function Attempts({ trial }) {
-  if (!trial.attempts.length) return html`<p class="muted">No attempts: ${trial.status === "completed" ? "the result was known already, or exact bounds decided." : "it waits for a worker."}</p>`;
-  return html`<section class="stack">
-    <h3>Attempts</h3>
-    ${trial.attempts.map((attempt, i) => html`<div key=${i} class="attempt">
-      <p><strong>${i + 1}</strong> · ${moment(attempt.started_at)} · ${attempt.ended_at ? duration(attempt.ended_at - attempt.started_at) : trial.status === "running" ? "running" : "ended with its coordinator"}</p>
-      ${attempt.failure && html`<p class="violated">${attempt.failure.message} <code>${attempt.failure.code}</code></p>`}
-      ${attempt.log && html`<details><summary>Log</summary><pre tabindex="0">${attempt.log}</pre></details>`}
-    </div>`)}
-  </section>`;
+  if (!trial.attempts.length)
+    return html`
+      <p class="muted">
+        No attempts:
+        ${trial.status === "completed" ? "the result was known already, or exact bounds decided." : "it waits for a worker."}
+      </p>
+    `;
+  return html`
+    <section class="stack">
+      <h3>Attempts</h3>
+      ${trial.attempts.map(
+        (attempt, i) => html`
+          <div key=${i} class="attempt">
+            <p>
+              <strong>${i + 1}</strong>
+              ${` · ${moment(attempt.started_at)} · ${lasted(attempt, trial)}`}
+            </p>
+            ${
+              attempt.failure &&
+              html`
+                <p class="violated">
+                  ${attempt.failure.message}${" "}<code>${attempt.failure.code}</code>
+                </p>
+              `
+            }
+            ${
+              attempt.log &&
+              html`
+                <details>
+                  <summary>Log</summary>
+                  <pre tabindex="0">${attempt.log}</pre>
+                </details>
+              `
+            }
+          </div>
+        `,
+      )}
+    </section>
+  `;
+}
+
+/** @param {any} attempt @param {any} trial @returns {string} */
+function lasted(attempt, trial) {
+  if (attempt.ended_at) return duration(attempt.ended_at - attempt.started_at);
+  return trial.status === "running" ? "running" : "ended with its coordinator";
 }

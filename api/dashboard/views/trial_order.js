@@ -9,14 +9,21 @@ export function matcher(text, trials) {
   const words = text.toLowerCase().replaceAll("=", " ").split(/\s+/).filter(Boolean);
   if (!words.length) return () => true;
   return (i) => {
-    const architecture = Object.entries(trials.architecture(i)).map(([stage, variant]) => `${stage} ${variant}`).join(" ");
+    const architecture = Object.entries(trials.architecture(i))
+      .map(([stage, variant]) => `${stage} ${variant}`)
+      .join(" ");
     const hay = ` ${trials.number[i]} ${trials.status[i]} ${trials.origin[i]} ${architecture} `.toLowerCase();
     // "e1 ra" as a pair means that block and not any RA elsewhere.
-    return words.length > 1 && hay.includes(` ${words.join(" ")} `) ? true : words.every((word) => hay.includes(word)) && !isBlock(words, trials);
+    return words.length > 1 && hay.includes(` ${words.join(" ")} `)
+      ? true
+      : words.every((word) => hay.includes(word)) && !isBlock(words, trials);
   };
 }
 
-/** @param {string[]} words @param {import("../trial_table.js").TrialTable} trials Whether the words name a stage and one of its blocks. */
+/**
+ * @param {string[]} words
+ * @param {import("../trial_table.js").TrialTable} trials Whether the words name a stage and one of its blocks.
+ */
 function isBlock(words, trials) {
   if (words.length !== 2) return false;
   const stage = trials.stages.find((one) => one.toLowerCase() === words[0]);

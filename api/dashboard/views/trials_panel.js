@@ -17,28 +17,60 @@ export function TrialsPanel({ model, query, analysis, selected }) {
   const [order, setOrder] = useState({ by: "number", down: true });
   const [text, setText] = useState("");
   const [only, setOnly] = useState("all");
-  const measuredOnes = Object.keys(trials.metrics).filter((metric) => trials.metrics[metric].mean.some((mean) => mean !== null));
+  const measuredOnes = Object.keys(trials.metrics).filter((metric) =>
+    trials.metrics[metric].mean.some((mean) => mean !== null),
+  );
   const asked = [...analysis.objectives, ...analysis.bounds.map((bound) => bound.metric)];
   const metrics = [...new Set([...asked, ...measuredOnes])].filter((metric) => measuredOnes.includes(metric));
   const rows = useMemo(() => {
     const matches = matcher(text, trials);
-    const wanted = (i) => (only === "all" || (only === "feasible" ? analysis.classes[i] === FEASIBLE : only === "failed" ? ["failed", "abandoned"].includes(trials.status[i]) : selected?.has(trials.number[i])));
+    const wanted = (i) =>
+      only === "all" ||
+      (only === "feasible"
+        ? analysis.classes[i] === FEASIBLE
+        : only === "failed"
+          ? ["failed", "abandoned"].includes(trials.status[i])
+          : selected?.has(trials.number[i]));
     return sortedPositions(trials, analysis, order, (i) => wanted(i) && matches(i));
   }, [trials.revision, analysis, order, text, only, selected]);
-  return html`<section class="panel" aria-labelledby="trials-title">
-    <header>
-      <h2 id="trials-title">Trials</h2><span class="muted small" role="status">${rows.length === trials.length ? `${trials.length}` : `${rows.length} of ${trials.length}`}</span>
-      <div class="end">
-        <label class="hidden-text" for="trial-filter">Filter trials</label>
-        <input id="trial-filter" type="search" placeholder="Filter: E1 RA, bayesian, failed…" value=${text} onInput=${(event) => setText(event.target.value)} />
-        <label class="hidden-text" for="trial-class">Which trials</label>
-        <select id="trial-class" value=${only} onChange=${(event) => setOnly(event.target.value)}>
-          <option value="all">All</option><option value="feasible">Within the bounds</option><option value="failed">Without a result</option><option value="selected">Selected</option>
-        </select>
-      </div>
-    </header>
-    <${Grid} rows=${rows} metrics=${metrics} order=${order} setOrder=${setOrder} trials=${trials} analysis=${analysis} selected=${selected} query=${query} id=${model.id} />
-  </section>`;
+  return html`
+    <section class="panel" aria-labelledby="trials-title">
+      <header>
+        <h2 id="trials-title">Trials</h2>
+        <span class="muted small" role="status">
+          ${rows.length === trials.length ? `${trials.length}` : `${rows.length} of ${trials.length}`}
+        </span>
+        <div class="end">
+          <label class="hidden-text" for="trial-filter">Filter trials</label>
+          <input
+            id="trial-filter"
+            type="search"
+            placeholder="Filter: E1 RA, bayesian, failed…"
+            value=${text}
+            onInput=${(event) => setText(event.target.value)}
+          />
+          <label class="hidden-text" for="trial-class">Which trials</label>
+          <select id="trial-class" value=${only} onChange=${(event) => setOnly(event.target.value)}>
+            <option value="all">All</option>
+            <option value="feasible">Within the bounds</option>
+            <option value="failed">Without a result</option>
+            <option value="selected">Selected</option>
+          </select>
+        </div>
+      </header>
+      <${Grid}
+        rows=${rows}
+        metrics=${metrics}
+        order=${order}
+        setOrder=${setOrder}
+        trials=${trials}
+        analysis=${analysis}
+        selected=${selected}
+        query=${query}
+        id=${model.id}
+      />
+    </section>
+  `;
 }
 
 /** @param {any} props */
@@ -56,18 +88,28 @@ function Grid({ rows, metrics, order, setOrder, trials, analysis, selected, quer
   const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + SPARE);
   const columns = columnsOf(metrics);
   const template = {
-    gridTemplateColumns: columns.map(({ width }, c) => (c === columns.length - 1 ? `minmax(${width}px, 1fr)` : `${width}px`)).join(" "),
+    gridTemplateColumns: columns
+      .map(({ width }, c) => (c === columns.length - 1 ? `minmax(${width}px, 1fr)` : `${width}px`))
+      .join(" "),
     minWidth: `${columns.reduce((sum, { width }) => sum + width, 0)}px`,
   };
   const press = (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: Math.floor(height / ROW), PageUp: -Math.floor(height / ROW), Home: -Infinity, End: Infinity }[event.key];
+    const step = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: Math.floor(height / ROW),
+      PageUp: -Math.floor(height / ROW),
+      Home: -Infinity,
+      End: Infinity,
+    }[event.key];
     if (step !== undefined) {
       event.preventDefault();
       const next = Math.min(rows.length - 1, Math.max(0, active + step));
       setActive(next);
       const view = box.current;
       if (next * ROW < view.scrollTop) view.scrollTop = next * ROW;
-      else if ((next + 2) * ROW > view.scrollTop + view.clientHeight) view.scrollTop = (next + 2) * ROW - view.clientHeight;
+      else if ((next + 2) * ROW > view.scrollTop + view.clientHeight)
+        view.scrollTop = (next + 2) * ROW - view.clientHeight;
     } else if (event.key === " " && rows.length) {
       event.preventDefault();
       selectTrial(query, trials.number[rows[active]], event.shiftKey);
@@ -75,44 +117,134 @@ function Grid({ rows, metrics, order, setOrder, trials, analysis, selected, quer
       location.hash = linkTo(["searches", id], { ...query, trial: String(trials.number[rows[active]]) });
     }
   };
-  return html`<div class="trial-grid" ref=${box} role="grid" tabindex="0" aria-labelledby="trials-title" aria-rowcount=${rows.length + 1} aria-colcount=${columns.length}
-      aria-activedescendant=${rows.length ? `row-${trials.number[rows[active]]}` : undefined} onScroll=${(event) => setTop(event.target.scrollTop)} onKeyDown=${press}>
-    <div class="grid-head" role="row" aria-rowindex="1" style=${template}>
-      ${columns.map((column) => html`<div key=${column.key} role="columnheader" class=${column.number ? "number" : ""} aria-sort=${order.by === column.key ? (order.down ? "descending" : "ascending") : undefined}>
-        ${column.sorts ? html`<button class="quiet small" onClick=${() => setOrder({ by: column.key, down: order.by === column.key ? !order.down : false })}>${column.label}${order.by === column.key ? (order.down ? " ↓" : " ↑") : ""}</button>` : column.label}
-      </div>`)}
+  return html`
+    <div
+      class="trial-grid"
+      ref=${box}
+      role="grid"
+      tabindex="0"
+      aria-labelledby="trials-title"
+      aria-rowcount=${rows.length + 1}
+      aria-colcount=${columns.length}
+      aria-activedescendant=${rows.length ? `row-${trials.number[rows[active]]}` : undefined}
+      onScroll=${(event) => setTop(event.target.scrollTop)}
+      onKeyDown=${press}
+    >
+      <div class="grid-head" role="row" aria-rowindex="1" style=${template}>
+        ${columns.map(
+          (column) => html`
+            <div
+              key=${column.key}
+              role="columnheader"
+              class=${column.number ? "number" : ""}
+              aria-sort=${order.by === column.key ? (order.down ? "descending" : "ascending") : undefined}
+            >
+              ${
+                column.sorts
+                  ? html`
+                      <button
+                        class="quiet small"
+                        onClick=${() => setOrder({ by: column.key, down: order.by === column.key && !order.down })}
+                      >
+                        ${column.label}${order.by === column.key ? (order.down ? " ↓" : " ↑") : ""}
+                      </button>
+                    `
+                  : column.label
+              }
+            </div>
+          `,
+        )}
+      </div>
+      <div
+        class="grid-body"
+        role="rowgroup"
+        style=${{ height: `${rows.length * ROW}px`, minWidth: template.minWidth }}
+      >
+        ${rows.slice(first, last).map(
+          (i, offset) => html`
+            <${Row}
+              key=${trials.number[i]}
+              index=${first + offset}
+              position=${i}
+              trials=${trials}
+              analysis=${analysis}
+              metrics=${metrics}
+              template=${template}
+              active=${first + offset === active}
+              selected=${selected}
+              query=${query}
+              id=${id}
+              onActive=${() => setActive(first + offset)}
+            />
+          `,
+        )}
+      </div>
+      ${
+        rows.length === 0 &&
+        html`
+          <div class="empty">${trials.length ? "No trial matches." : "No trials yet."}</div>
+        `
+      }
     </div>
-    <div class="grid-body" role="rowgroup" style=${{ height: `${rows.length * ROW}px`, minWidth: template.minWidth }}>
-      ${rows.slice(first, last).map((i, offset) => html`<${Row} key=${trials.number[i]} index=${first + offset} position=${i} trials=${trials} analysis=${analysis} metrics=${metrics} template=${template}
-        active=${first + offset === active} selected=${selected} query=${query} id=${id} onActive=${() => setActive(first + offset)} />`)}
-    </div>
-    ${rows.length === 0 && html`<div class="empty">${trials.length ? "No trial matches." : "No trials yet."}</div>`}
-  </div>`;
+  `;
 }
 
 /** @param {any} props */
 function Row({ index, position: i, trials, analysis, metrics, template, active, selected, query, id, onActive }) {
   const n = trials.number[i];
   const isSelected = selected?.has(n) ?? false;
-  const pick = (event) => { onActive(); if (event.target.tagName !== "A") selectTrial(query, n, event.shiftKey || event.ctrlKey || event.metaKey); };
-  return html`<div id="row-${n}" role="row" class="grid-row ${active ? "active" : ""} ${isSelected ? "selected" : ""} ${selected && !isSelected ? "dimmed" : ""}" aria-rowindex=${index + 2} aria-selected=${isSelected ? "true" : "false"}
-      style=${{ ...template, top: `${index * ROW}px` }} onClick=${pick}>
-    <div role="gridcell"><a tabindex="-1" href=${linkTo(["searches", id], { ...query, trial: String(n) })}>${n}</a></div>
-    <div role="gridcell">${trials.status[i]}${i === analysis.best && html` <span class="badge good">${analysis.violation[i] === 0 ? "best" : "nearest"}</span>`}</div>
-    <div role="gridcell" class="clip">${boundsText(trials, analysis, i)}</div>
-    ${metrics.map((metric) => html`<div key=${metric} role="gridcell" class="number">${measured(trials.metrics[metric], i)}</div>`)}
-    <div role="gridcell" class="muted">${trials.origin[i]}</div>
-    <div role="gridcell" class="clip muted">${architectureText(trials.architecture(i))}</div>
-  </div>`;
+  const kinds = Object.entries({ active, selected: isSelected, dimmed: selected && !isSelected }).filter(([, holds]) => holds);
+  const pick = (event) => {
+    onActive();
+    if (event.target.tagName !== "A") selectTrial(query, n, event.shiftKey || event.ctrlKey || event.metaKey);
+  };
+  return html`
+    <div
+      id="row-${n}"
+      role="row"
+      class=${["grid-row", ...kinds.map(([kind]) => kind)].join(" ")}
+      aria-rowindex=${index + 2}
+      aria-selected=${isSelected ? "true" : "false"}
+      style=${{ ...template, top: `${index * ROW}px` }}
+      onClick=${pick}
+    >
+      <div role="gridcell">
+        <a tabindex="-1" href=${linkTo(["searches", id], { ...query, trial: String(n) })}>${n}</a>
+      </div>
+      <div role="gridcell">
+        ${trials.status[i]}${
+          i === analysis.best &&
+          html`${" "}<span class="badge good">${analysis.violation[i] === 0 ? "best" : "nearest"}</span>`
+        }
+      </div>
+      <div role="gridcell" class="clip">${boundsText(trials, analysis, i)}</div>
+      ${metrics.map(
+        (metric) => html`
+          <div key=${metric} role="gridcell" class="number">${measured(trials.metrics[metric], i)}</div>
+        `,
+      )}
+      <div role="gridcell" class="muted">${trials.origin[i]}</div>
+      <div role="gridcell" class="clip muted">${architectureText(trials.architecture(i))}</div>
+    </div>
+  `;
 }
 
-/** @param {string[]} metrics @returns {{key: string, label: string, width: number, sorts: boolean, number?: boolean}[]} */
+/**
+ * @param {string[]} metrics
+ * @returns {{key: string, label: string, width: number, sorts: boolean, number?: boolean}[]}
+ */
 function columnsOf(metrics) {
   return [
     { key: "number", label: "Trial", width: 64, sorts: true },
     { key: "status", label: "Status", width: 146, sorts: true },
     { key: "violation", label: "Bounds", width: 250, sorts: true },
-    ...metrics.map((metric) => ({ key: metric, label: metricLabel(metric), width: EXACT_METRICS.includes(metric) ? 132 : 164, sorts: true, number: true })),
+    ...metrics.map((metric) => ({
+      key: metric,
+      label: metricLabel(metric),
+      width: EXACT_METRICS.includes(metric) ? 132 : 164,
+      sorts: true,
+      number: true,
+    })),
     { key: "origin", label: "Origin", width: 100, sorts: true },
     { key: "architecture", label: "Differs from the teacher at", width: 360, sorts: false },
   ];
@@ -130,5 +262,6 @@ function boundsText(trials, analysis, i) {
   if (kind === FEASIBLE) return "within";
   const why = violatedBy(trials, analysis.bounds, i).filter((one) => kind !== SCREENED || one.amount !== null);
   const short = analysis.bounds.length === 1 && why.length === 1 && why[0].amount !== null;
-  return `${kind === SCREENED ? "screened; " : ""}${short ? `violated by ${quantity(why[0].amount, why[0].unit)}` : why.map(violationText).join(", ")}`;
+  const text = short ? `violated by ${quantity(why[0].amount, why[0].unit)}` : why.map(violationText).join(", ");
+  return kind === SCREENED ? `screened; ${text}` : text;
 }

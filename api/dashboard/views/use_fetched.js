@@ -16,10 +16,16 @@ export function useFetched(path, query = {}, inputs = []) {
     if (!path) return undefined;
     let gone = false;
     get(path, query).then(
-      (value) => { if (!gone) setState({ value, problem: null }); },
-      (problem) => { if (!gone) setState((before) => ({ ...before, problem })); },
+      (value) => {
+        if (!gone) setState({ value, problem: null });
+      },
+      (problem) => {
+        if (!gone) setState((before) => ({ ...before, problem }));
+      },
     );
-    return () => { gone = true; };
+    return () => {
+      gone = true;
+    };
   }, [path, round, ...inputs]);
   return { ...state, reload: () => setRound((before) => before + 1) };
 }
