@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -57,6 +58,9 @@ def make_app(installation: Installation, own_token: str | None = None) -> FastAP
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        # What is here now stays for good: garbage collection need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         beating = None if own_token else asyncio.create_task(keep_beating(service))
         yield
         if beating is not None:

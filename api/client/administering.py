@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ from api.schemas.base import Page
 from api.schemas.catalogue import CatalogueDocument, DeviceDocument, DeviceList, SpecSchema
 from api.schemas.exports import ExportDocument, ExportList
 from api.schemas.library import LibraryDetail, LibraryDocument
-from nas.errors import NasError, TransientError
+from nas.errors import CorruptArtifact, NasError, TransientError
 
 M = TypeVar("M", bound=BaseModel)
 _POLL_S: Final = 0.5
@@ -79,7 +80,12 @@ class Administering:
             time.sleep(_POLL_S)
 
     def download(self, export: str, path: Path) -> None:
-        """Write the zip of an export into a file; it appears whole or not at all."""
+        """Write the zip of an export into a file; it appears whole or not at all.
+
+        Raises:
+            CorruptArtifact: If what arrives is not what was packed.
+        """
+        expected, digest = self.read_export(export).artifact, hashlib.sha256()
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             with (
@@ -88,6 +94,9 @@ class Administering:
             ):
                 for piece in response.iter_bytes():
                     file.write(piece)
+                    digest.update(piece)
+            if digest.hexdigest() != expected:
+                raise CorruptArtifact(f"Export {export} arrived damaged.", "Order it again.")
             aside.replace(path)
         finally:
             with contextlib.suppress(FileNotFoundError):

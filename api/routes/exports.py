@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Annotated, Final
-
-from fastapi import Header, Response
-from starlette.responses import StreamingResponse
+from fastapi import Response
 
 from api.border.guards import AnyCaller, SearchId, ServiceOf, ShortId, Submitter
 from api.routes.declared import READS, WRITES, router
+from api.routes.files import Range, stored_file
 from api.schemas.exports import ExportDocument, ExportList
 from api.schemas.requests import ExportRequest
 from api.service.packing import export_document, order_export
@@ -19,10 +15,6 @@ from api.views import Document
 from nas.errors import Conflict
 
 routes = router("exports")
-
-_CHUNK: Final = 1 << 20
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-Range = Annotated[str | None, Header(max_length=100, description="One range of bytes, to go on where it broke off.")]
 
 
 @routes.post("/searches/{search}/exports", status_code=202, response_model=ExportDocument, responses=WRITES)
@@ -65,33 +57,5 @@ def download(service: ServiceOf, caller: AnyCaller, export: ShortId, range: Rang
         found = visible_export(uow, caller, export)
     if found.status != "done":
         raise Conflict(f"Export {found.id!r} is {found.status}.", "Ask again when its status is done.")
-    content = service.installation.workspace.artifacts.get(found.artifact)
-    headers = {
-        "Accept-Ranges": "bytes",
-        "ETag": f'"{found.artifact}"',
-        "Content-Disposition": f'attachment; filename="{found.search}-trial-{found.trial}.zip"',
-    }
-    return _ranged(content, range, headers)
-
-
-def _ranged(content: bytes, asked: str | None, headers: dict[str, str]) -> Response:
-    size = len(content)
-    match = _RANGE.fullmatch(asked.strip()) if asked else None
-    if match is None or not (match[1] or match[2]):
-        return _zip(content, 200, headers)
-    if match[1]:
-        first, last = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
-    else:
-        first, last = max(0, size - int(match[2])), size - 1
-    if first > last:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
-    return _zip(content[first : last + 1], 206, {**headers, "Content-Range": f"bytes {first}-{last}/{size}"})
-
-
-def _zip(content: bytes, status: int, headers: dict[str, str]) -> Response:
-    def pieces() -> Iterator[bytes]:
-        for start in range(0, len(content), _CHUNK):
-            yield content[start : start + _CHUNK]
-
-    headers = {**headers, "Content-Length": str(len(content))}
-    return StreamingResponse(pieces(), status, headers, media_type="application/zip")
+    name = f"{found.search}-trial-{found.trial}.zip"
+    return stored_file(service.installation.workspace, found.artifact, "application/zip", name, range)

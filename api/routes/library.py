@@ -8,6 +8,7 @@ from fastapi import Path, Response
 
 from api.border.guards import AnyCaller, Digest, SearchId, ServiceOf
 from api.routes.declared import READS, router
+from api.routes.files import Range, stored_file
 from api.schemas.base import Page
 from api.schemas.library import LibraryDetail, LibraryDocument, SearchLibrary
 from api.service.libraries import read_libraries, read_library, read_search_library
@@ -46,13 +47,16 @@ def library_blocks(service: ServiceOf, caller: AnyCaller, library: LibraryId) ->
 @routes.get(
     "/artifacts/{digest}",
     response_class=Response,
-    responses={**READS, 200: {"content": {"application/octet-stream": {}}, "description": "The bytes."}},
+    responses={
+        **READS,
+        200: {"content": {"application/octet-stream": {}}, "description": "The bytes."},
+        206: {"content": {"application/octet-stream": {}}, "description": "The range asked for."},
+        416: {"description": "There is no such range."},
+    },
 )
-def artifact(service: ServiceOf, caller: AnyCaller, digest: Digest) -> Response:
+def artifact(service: ServiceOf, caller: AnyCaller, digest: Digest, range: Range = None) -> Response:
     """Fetch the bytes of an artifact: the weights of a block (safetensors) or an export (zip)."""
     with service.reader() as uow:
         if not uow.libraries.may_read(caller.project, digest):
             raise NotFound(f"There is no artifact {digest}.", "Digests stand in libraries and exports.")
-    content = service.installation.workspace.artifacts.get(digest)
-    headers = {"ETag": f'"{digest}"', "Content-Disposition": f'attachment; filename="{digest}"'}
-    return Response(content, media_type="application/octet-stream", headers=headers)
+    return stored_file(service.installation.workspace, digest, "application/octet-stream", digest, range)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.border.gate import API_POLICY
+from api.routes.files import requested_part
 from nas.domain.lifecycle import SearchStatus
 from storage.unit_of_work import Database
 from tests.api.filled import a_search, fill
@@ -288,10 +289,13 @@ def test_a_preflight_of_a_stranger_is_refused(served: Served) -> None:
 
 
 @pytest.mark.parametrize("range_header", ["bytes=5-1", "bytes=999999-", "bytes=-0"])
-def test_a_range_that_is_none_is_refused(served: Served, range_header: str) -> None:
-    from api.routes.exports import _ranged
+def test_there_are_no_bytes_in_a_range_that_is_none(range_header: str) -> None:
+    assert requested_part(range_header, 10) is None
 
-    assert _ranged(b"0123456789", range_header, {}).status_code == 416
+
+@pytest.mark.parametrize("range_header", [None, "", "bytes=-", "bytes=0-1,3-4", "lines=1-2", "bytes=0-", "bytes=-99"])
+def test_what_is_no_single_range_gets_the_whole(range_header: str | None) -> None:
+    assert requested_part(range_header, 10) == (0, 9)
 
 
 def test_a_fault_of_ours_is_told_by_an_id_alone(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
