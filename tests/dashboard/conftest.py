@@ -1,11 +1,8 @@
-"""A real browser on the real application: uvicorn in a thread, Chromium without a head."""
+"""A real browser on the real application."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,66 +10,20 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.dashboard.browsers import Server, chromium, launch
 from tests.dashboard.scene import Scene
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # runs as root in containers
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 Open = Callable[..., Page]
 
 
-def chromium() -> str:
-    """Where the distribution keeps its browser; without one there is nothing to test with."""
-    found = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
-    if found is None and os.environ.get("BLOCKSMITH_REQUIRE_BROWSER") == "1":
-        pytest.fail("There is no Chromium on this machine: apt-get install chromium")
-    if found is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    return found
-
-
-class Server:
-    """The application on a free port of the loopback interface."""
-
-    def __init__(self, scene: Scene, port: int = 0) -> None:
-        import uvicorn
-
-        from api.server import make_app
-
-        config = uvicorn.Config(
-            make_app(scene.installation), port=port, log_level="warning", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        wait_for(lambda: self._server.started)
-        self.port: int = self._server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-
-
-def wait_for(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """What the condition becomes, once it is true."""
-    until = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < until, "never became true"
-        time.sleep(0.01)
-    return value
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    if chromium() is None and os.environ.get("BLOCKSMITH_REQUIRE_BROWSER") == "1":
+        pytest.fail("There is no Chromium on this machine: apt-get install chromium")
+    if chromium() is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboard.conftest import Open, Server
+from tests.dashboard.browsers import Server
+from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
@@ -22,24 +23,26 @@ VIEWS = {
 }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_has_no_serious_fault(
-    finished_scene: Scene, finished_server: Server, open_page: Open, view: str, theme: str
+    finished_scene: Scene, finished_server: Server, open_page: Open, view: str
 ) -> None:
     place, landmark = VIEWS[view]
     key = finished_scene.key() if place else ""
-    page = open_page(finished_server.url, key, place or "/", color_scheme=theme, reduced_motion="reduce")
+    page = open_page(finished_server.url, key, place or "/", reduced_motion="reduce")
     expect(page.get_by_text(landmark, exact=True).first).to_be_visible()
     page.evaluate(AXE)
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    serious = [
-        f"{fault['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
-    assert serious == []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        serious = [
+            f"{theme} {fault['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
+        assert serious == []
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.dashboard.conftest import Open, Server
+from tests.dashboard.browsers import Server
+from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 
 

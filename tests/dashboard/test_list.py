@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Route, expect
 
-from tests.dashboard.conftest import Open, Server, wait_for
+from tests.dashboard.browsers import Server, wait_for
+from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 
 

@@ -15,7 +15,8 @@ from nas.domain.objective import OutcomeConstraint, Problem
 from nas.domain.trial import Trial
 from nas.domain.value import FrozenDict
 from nas.engine.front import axes, best, front
-from tests.dashboard.conftest import Open, Server
+from tests.dashboard.browsers import Server
+from tests.dashboard.conftest import Open
 
 TEACHER = Architecture(choices=FrozenDict())
 METRICS = ("params", "gmacs", "noise_mse", "feature_distance")

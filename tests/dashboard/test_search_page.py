@@ -3,7 +3,8 @@ from __future__ import annotations
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.conftest import Open, Server, wait_for
+from tests.dashboard.browsers import Server, wait_for
+from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 
 SLIDER = "Bound on Relative noise MSE"

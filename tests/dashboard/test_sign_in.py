@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.dashboard.conftest import Open, Server
+from tests.dashboard.browsers import Server
+from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 
 

@@ -6,7 +6,8 @@ import zipfile
 from playwright.sync_api import expect
 
 from storage.administration.exports import Export
-from tests.dashboard.conftest import Open, Server, wait_for
+from tests.dashboard.browsers import Server, wait_for
+from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 
 

@@ -1,0 +1,77 @@
+"""Takes the pictures of the page in `docs/images`: `python -m tests.dashboard.pictures [URL KEY SEARCH]`.
+
+Without arguments they show searches on the synthetic landscape of the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.dashboard.browsers import Server, launch
+from tests.dashboard.scene import Scene
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+DESKTOP, PHONE = (1440, 900), (390, 844)
+MOST_BYTES = 300_000
+
+
+def take(browser: Browser, url: str, key: str, search: str) -> None:
+    """Every view, light and dark, and the narrow ones."""
+    views = {
+        "searches": "/",
+        "search": f"/searches/{search}",
+        "selection": f"/searches/{search}?sel=3,9",
+        "trial": f"/searches/{search}?trial=17",
+        "new": "/new",
+        "admin": "/admin",
+    }
+    for theme in ("light", "dark"):
+        for name, place in {"sign-in": "", **views}.items():
+            picture(browser, url, key if place else "", place or "/", f"{name}-{theme}", theme, DESKTOP)
+    for name in ("searches", "search", "trial"):
+        picture(browser, url, key, views[name], f"{name}-phone", "light", PHONE)
+
+
+def picture(browser: Browser, url: str, key: str, place: str, name: str, theme: str, size: tuple[int, int]) -> None:
+    """One view as a file of bounded size."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{url}/#key={key}&{place}" if key else url)
+    page.wait_for_load_state("networkidle") if not key else page.locator("main h1").wait_for()
+    if name.startswith(("search-", "selection-")):
+        page.locator(".epsilon").wait_for()
+    if name.startswith("selection-"):
+        page.locator(".heat-map").scroll_into_view_if_needed()
+        page.mouse.wheel(0, 450)
+    page.wait_for_timeout(900)  # charts and second reads; nothing depends on it but looks
+    file = IMAGES / f"dashboard-{name}.png"
+    page.screenshot(path=file)
+    context.close()
+    assert file.stat().st_size <= MOST_BYTES, file
+
+
+def main() -> None:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = launch(playwright)
+        if len(sys.argv) == 4:
+            take(browser, *sys.argv[1:])
+        else:
+            scene = Scene(Path(folder))
+            search = scene.submit("unet-params", trials=300)
+            scene.drive(search)
+            running = scene.submit("unet-latency", trials=200, objectives=("params", "noise_mse"))
+            scene.drive(running, trials=80)
+            scene.submit("unet-next", trials=60)
+            server = Server(scene)
+            take(browser, server.url, scene.key(), search)
+            server.stop()
+            scene.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
