@@ -16,7 +16,7 @@ SEED ?= 1
 DATABASE ?= sqlite
 DEMO_DATA := demo-output/data
 
-.PHONY: help demo demo-stop test setup setup-development lint types layers check docs openapi chaos bench-service clean
+.PHONY: help demo demo-stop test page-types setup setup-development lint types layers check docs openapi chaos bench-service clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  -/'
@@ -62,6 +62,9 @@ docs: setup-development  ## regenerate the CLI reference
 
 openapi: setup-development  ## regenerate docs/openapi.json and the tables of docs/rest.md
 	$(BIN)/python -m api.reference docs
+
+page-types:  ## check the types of the page (fetches TypeScript by npx; needs Node)
+	npx --yes --package typescript@5.9.3 tsc -p api/dashboard/jsconfig.json
 
 chaos: setup-development  ## kill, stop, cut and fill: FAULTS=200 SEED=1 DATABASE=sqlite|postgresql
 	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --database $(DATABASE)

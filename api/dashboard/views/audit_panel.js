@@ -48,6 +48,7 @@ export function AuditPanel({ project }) {
             )}
           </tbody>
         </table>
+        ${page.items.length === 0 && html`<p class="body muted">Nothing was written yet.</p>`}
       </div>
       ${
         page.next &&

@@ -118,6 +118,7 @@ export function KeysPanel({ project, me }) {
             )}
           </tbody>
         </table>
+        ${keys.value?.items.length === 0 && html`<p class="body muted">No keys of this project yet.</p>`}
       </div>
     </section>
   `;
