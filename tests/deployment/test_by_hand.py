@@ -16,7 +16,7 @@ from tests.deployment.by_hand import Deployment, deployed
 from tests.storage.databases import fresh_address
 from tests.up.service import write_spec
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("deployment")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PATIENCE_S = 180.0
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.up.service import answer, blocksmith, eventually, family, serving, supervised, write_spec
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("service")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
