@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import time
@@ -63,6 +64,7 @@ class Coordinator:
         self._packing = Packing(around)
         self._alive: list[Standing] = []
         self._quotas: dict[str, int] = {}
+        self._lifted: set[str] = set()
         self._began = time.time()
         self._beat_at = -BEAT_S
 
@@ -120,8 +122,9 @@ class Coordinator:
         with self._around.installation.database.unit_of_work() as uow:
             uow.processes.beat(self._process(mine))
             alive = uow.processes.alive(DEAD_AFTER_S)
-            self._quotas = _quotas(uow)
+            quotas = _quotas(uow)
             uow.commit()
+        self._lifted, self._quotas = self._quotas.keys() - quotas.keys(), quotas
         others = [_told(process.id, process.document) for process, _ in alive if process.kind == "coordinator"]
         self._alive = [*(one for one in others if one.id != mine.id), mine]
         self._divide(mine)
@@ -133,10 +136,12 @@ class Coordinator:
     def _divide(self, mine: Standing) -> None:
         pool = self._around.pool
         pool.limit(slots_of(mine.id, self._workers.slots, self._alive))
-        for project in mine.projects:
-            quota = self._quotas.get(project)
-            pool.set_quota(project, float("inf") if quota is None else self._part(project, quota))
-            if quota and not self._part(project, quota):
+        for project in self._lifted:
+            pool.set_quota(project, math.inf)
+        for project, quota in self._quotas.items():
+            part = self._part(project, quota)
+            pool.set_quota(project, part)
+            if quota and not part:
                 self._leave(project)  # others drive it with the whole quota: theirs to finish
 
     def _part(self, project: str, quota: int) -> int:

@@ -11,7 +11,6 @@ from typing import Literal
 import structlog
 
 from api.coordinator.surroundings import Surroundings
-from api.teachers import teacher_stages
 from nas.domain.job import Failure
 from nas.domain.search import Search
 from nas.engine.events import EngineEvent
@@ -102,7 +101,7 @@ class Driver(threading.Thread):
         return "at rest"
 
     def _begin(self, client: JobBackend) -> SearchLoop:
-        loop = self._make_loop(teacher_stages(self.search.spec.teacher), client)
+        loop = self._make_loop(self._around.stages(self.search), client)
         with self._starting:
             self._loop = loop
             if self._retiring is not None:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from api.composition import SystemClock, _make_strategy
 from api.installation import Installation
 from api.metrics import Metrics
+from api.teachers import teacher_stages
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
 from nas.domain.search import Search
+from nas.domain.teacher import TeacherRef
 from nas.domain.trial import Trial
 from nas.engine.lease import Heart
 from nas.engine.trial_phase import Strategy, Suggestion
 
 if TYPE_CHECKING:
     from workers.pool import Pool
+
+
+_IMPORTING = threading.Lock()
+"""Heavy modules import each other in circles; two threads that begin at different ends would see halves."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Surroundings:
         holder: Name under which leases are taken; also the id of the process row.
         pool: Workers, shared by all searches.
         heart: Renews all leases.
+        stages_of: Every stage of a teacher, in order of execution.
         draining: Set when the process is to end.
     """
 
@@ -39,11 +46,18 @@ class Surroundings:
     heart: Heart
     metrics: Metrics
     clock: SystemClock = field(default_factory=SystemClock)
+    stages_of: Callable[[TeacherRef], tuple[str, ...]] = teacher_stages
     draining: threading.Event = field(default_factory=threading.Event)
+
+    def stages(self, search: Search) -> tuple[str, ...]:
+        """Every stage of a search's teacher, in order of execution."""
+        with _IMPORTING:
+            return self.stages_of(search.spec.teacher)
 
     def make_strategy(self, search: Search, costs: ExactCosts) -> Strategy:
         """The strategy of a search, with a watch on it."""
-        return TimedStrategy(_make_strategy(search, costs), self.metrics)
+        with _IMPORTING:
+            return TimedStrategy(_make_strategy(search, costs), self.metrics)
 
 
 class TimedStrategy:
