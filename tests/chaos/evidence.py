@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from nas.domain.search import Search
 from nas.domain.trial import Trial
+from storage.connection import with_access
 from storage.tables import leases
 from storage.unit_of_work import Database
 
@@ -90,7 +91,7 @@ def read_stories(database: Database, known: Mapping[str, Story]) -> dict[str, St
 
 def read_tokens(database: Database) -> dict[str, int]:
     """Fencing tokens by the name of the lease."""
-    with database.engine.connect() as connection:
+    with with_access(database.engine, "read").connect() as connection:
         return {row.name: row.token for row in connection.execute(select(leases.c.name, leases.c.token))}
 
 

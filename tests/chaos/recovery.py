@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from nas.domain.lifecycle import SEARCH_ENDS
 from nas.errors import TransientError
-from storage.tables import searches
+from storage.connection import with_access
+from storage.tables import events, searches
 from storage.unit_of_work import Database
 from tests.chaos.invariants import Violation
 
@@ -20,7 +21,11 @@ ENDS = frozenset(status.value for status in SEARCH_ENDS)
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one search stands: what its row tells without its document."""
+    """Where one search stands: what its row tells without its document.
+
+    Attributes:
+        last_event: Newest event that the service wrote by itself; what users asked for does not count.
+    """
 
     status: str
     intent: str
@@ -43,9 +48,12 @@ def read_standings(database: Database) -> dict[str, Standing]:
     Raises:
         TransientError: If the database is away.
     """
-    columns = select(searches.c.id, searches.c.status, searches.c.intent, searches.c.last_event)
-    with database.engine.connect() as connection:
-        return {row.id: Standing(row.status, row.intent, row.last_event) for row in connection.execute(columns)}
+    own = select(events.c.search, func.max(events.c.id)).where(events.c.kind.not_in(("intent", "bounds")))
+    columns = select(searches.c.id, searches.c.status, searches.c.intent)
+    with with_access(database.engine, "read").connect() as connection:
+        last = {search: number for search, number in connection.execute(own.group_by(events.c.search))}
+        rows = connection.execute(columns)
+        return {row.id: Standing(row.status, row.intent, last.get(row.id, 0)) for row in rows}
 
 
 @dataclass

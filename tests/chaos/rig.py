@@ -57,9 +57,10 @@ class Rig:
         self.traffic.start()
         try:
             self._warm_up()
-            for number, burst in enumerate(self.schedule):
+            for number, burst in enumerate(self.schedule, start=1):
                 self._endure(burst)
-                self._recover(f"burst {number + 1} of {len(self.schedule)}")
+                ended = self._recover()
+                log.info("burst %d of %d is over; %d searches ended", number, len(self.schedule), len(ended))
             self._finish()
         finally:
             self.traffic.stop()
@@ -77,17 +78,14 @@ class Rig:
         # A promise that changed while the rows were read proves nothing.
         certain = {search: intent for search, intent in before.intents.items() if after.intents.get(search) == intent}
         now = Evidence(stories, tokens, dict(self.jobs.evaluations), replace(before, intents=certain))
-        for violation in judge(self.evidence, now):
-            if violation not in self.violations:
-                log.error("VIOLATION %s, %s: %s", violation.invariant, violation.subject, violation.detail)
-                self.violations.append(violation)
+        self._note(judge(self.evidence, now))
         self.evidence = now
         return True
 
     def _warm_up(self) -> None:
         """Wait until something has been evaluated: before that there is little to break."""
         until = time.monotonic() + WARM_UP_S
-        while not self.evidence.evaluations:
+        while not any(trial.evaluation for story in self.evidence.stories.values() for trial in story.trials):
             if time.monotonic() > until:
                 raise TimeoutError(f"Nothing was evaluated within {WARM_UP_S:g} s, and nothing is broken yet.")
             time.sleep(0.5)
@@ -115,33 +113,38 @@ class Rig:
                     heapq.heappush(due, (time.monotonic() - began + fault.lasts_s, next(order), None, undo))
             self.judge()
 
-    def _recover(self, what: str) -> None:
+    def _recover(self) -> set[str]:
+        """Wait until everything moves again, and judge; returns the searches that have ended."""
         self.traffic.restless = False
         late, ended = self.recovery.await_all()
-        for violation in late:
-            log.error("VIOLATION %s, %s: %s", violation.invariant, violation.subject, violation.detail)
-        self.violations += late
+        self._note(late)
         self.traffic.note_ended(ended)
         if not self.judge():
-            self.violations.append(Violation("moves again", "database", "it cannot be read after the last fault"))
-        log.info("%s: recovered, %d of %d searches ended", what, len(ended), self.traffic.submitted)
+            self._note([Violation("moves again", "database", "it cannot be read after the last fault")])
+        return ended
 
     def _finish(self) -> None:
         """No more faults and no more submissions: everything must end."""
         while self.traffic.submitted < self.searches:
-            self._recover("submitting the rest")
+            self._recover()
+            time.sleep(0.5)
         self.traffic.stop()
         self.traffic.resume_all()
         until = time.monotonic() + LAST_SEARCHES_S
         while time.monotonic() < until:
-            self._recover("waiting for the end")
-            standings = read_standings(self.service.database)
-            if all(standing.has_ended for standing in standings.values()):
+            found = len(self.violations)
+            ended = self._recover()
+            if len(ended) == len(self.evidence.stories) or len(self.violations) > found:
+                log.info("the end: %d of %d searches have ended", len(ended), len(self.evidence.stories))
                 return
-            if self.violations and self.violations[-1].invariant == "moves again":
-                return
-            time.sleep(1.0)
-        self.violations.append(Violation("moves again", "searches", f"not all ended within {LAST_SEARCHES_S:g} s"))
+            time.sleep(0.5)
+        self._note([Violation("moves again", "searches", f"not all ended within {LAST_SEARCHES_S:g} s")])
+
+    def _note(self, violations: Sequence[Violation]) -> None:
+        for violation in violations:
+            if violation not in self.violations:
+                log.error("VIOLATION %s, %s: %s", violation.invariant, violation.subject, violation.detail)
+                self.violations.append(violation)
 
     def summary(self) -> dict[str, Any]:
         """What happened, for the last line."""

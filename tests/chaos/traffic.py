@@ -198,7 +198,7 @@ def a_spec(name: str, teacher: str, *, seed: int) -> dict[str, Any]:
         "calibration": {
             "source": "gaussian",
             "samples": 16,
-            "holdout": 32,
+            "holdout": 256,
             "latent_size": 8,
             "bands": 4,
             "seed": seed % 2**31,
@@ -207,7 +207,7 @@ def a_spec(name: str, teacher: str, *, seed: int) -> dict[str, Any]:
         "fidelity": {"metrics": ["noise_mse"], "batch": 8},
         "space": SPACE,
         "constraints": [{"metric": "noise_mse", "at_most": 10.0}],
-        "budget": {"trials": draw.randint(8, 16)},
+        "budget": {"trials": draw.randint(12, 36)},
         "strategy": {"name": draw.choice(["random", "sobol"])},
         "parallelism": draw.randint(1, 4),
         "max_attempts": draw.choice([2, 8, 8]),
