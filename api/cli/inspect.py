@@ -122,5 +122,6 @@ def shown_bounds(bounds: dict[str, float]) -> str:
 
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
-    for command in (searches, front, trials):
-        app.command()(command)
+    app.command(rich_help_panel="Searches")(searches)
+    for command in (front, trials):
+        app.command(rich_help_panel="Results")(command)

@@ -23,9 +23,9 @@ inspect.register(app)
 model.register(app)
 serve.register(app)
 upkeep.register(app)
-app.add_typer(administer.keys, name="key")
-app.add_typer(administer.projects, name="project")
-app.add_typer(teacher.app, name="teacher")
+app.add_typer(administer.keys, name="key", rich_help_panel="Administration")
+app.add_typer(administer.projects, name="project", rich_help_panel="Administration")
+app.add_typer(teacher.app, name="teacher", rich_help_panel="Models")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -109,5 +109,11 @@ def evaluate(
 
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
-    for command in (export, evaluate, cost, catalogue, doctor):
-        app.command()(command)
+    for command, panel in (
+        (export, "Results"),
+        (evaluate, "Results"),
+        (cost, "Models"),
+        (catalogue, "Models"),
+        (doctor, "Service"),
+    ):
+        app.command(rich_help_panel=panel)(command)

@@ -50,7 +50,7 @@ class SearchProgress:
         self._objective = search.objectives[0]
         self._bounds = dict(search.bounds)
         self._best = _best_so_far(search)
-        self._tried = sum(count for status, count in search.counts.items() if status.value in _TRIED)
+        self._tried = _tried(search)
         self._library: TaskID = progress.add_task("preparing", total=None, visible=not self._tried)
         self._trials: TaskID = progress.add_task(
             "trials", total=search.budget, completed=self._tried, visible=self._tried > 0
@@ -119,11 +119,45 @@ class SearchProgress:
             self._best = cost
 
 
+class PlainProgress:
+    """Tells of a tenth of the way at a time, one line each, where no terminal can draw.
+
+    Args:
+        search: The search as it stood before the first event.
+    """
+
+    def __init__(self, search: SearchDocument) -> None:
+        self._budget = search.budget
+        self._tried = _tried(search)
+        self._told: tuple[str, int] = ("", 0)
+
+    def __call__(self, event: Happening) -> None:
+        """Tell of one event, if it ends a tenth."""
+        facts = event.facts
+        if event.kind == "library":
+            self._tell("library", int(facts.get("done", 0)), int(facts.get("total", 0)))
+        elif event.kind == "trial" and facts.get("status") in _TRIED:
+            self._tried += 1
+            self._tell("trials", self._tried, self._budget)
+        elif event.kind == "search":
+            errors.print(f"{facts.get('status', '')}", soft_wrap=True)
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(1, total)
+        if (what, tenth) != self._told:
+            self._told = (what, tenth)
+            errors.print(f"{what} {done}/{total}", soft_wrap=True)
+
+
 @contextmanager
 def watching(search: SearchDocument, quiet: bool) -> Iterator[Draw]:
     """Something to show events to; draws progress on standard error while the block runs."""
     if quiet:
         yield _look_away
+        return
+    errors.print(f"Search [bold]{search.search}[/]: {search.architectures_in_space:,} architectures", soft_wrap=True)
+    if not errors.is_terminal:
+        yield PlainProgress(search)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -131,9 +165,12 @@ def watching(search: SearchDocument, quiet: bool) -> Iterator[Draw]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    errors.print(f"Search [bold]{search.search}[/]: {search.architectures_in_space:,} architectures")
     with Progress(*columns, console=errors) as progress:
         yield SearchProgress(progress, search)
+
+
+def _tried(search: SearchDocument) -> int:
+    return sum(count for status, count in search.counts.items() if status.value in _TRIED)
 
 
 def _look_away(event: Happening) -> None:

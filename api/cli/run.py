@@ -138,4 +138,4 @@ def _show_validation(spec: Path, validation: Validation, as_json: bool) -> None:
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
     for command in (run, submit, watch, resume):
-        app.command()(command)
+        app.command(rich_help_panel="Searches")(command)

@@ -156,4 +156,4 @@ def _hold_lifeline() -> None:
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
     for command in (up, down, api, coordinator):
-        app.command()(command)
+        app.command(rich_help_panel="Service")(command)

@@ -187,4 +187,4 @@ def _shown(constraints: list[dict[str, Any]]) -> str:
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
     for command in (pause, cancel, bounds, clone, delete, restore):
-        app.command()(command)
+        app.command(rich_help_panel="Searches")(command)

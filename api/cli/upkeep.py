@@ -87,6 +87,6 @@ def _say_damaged(damaged: tuple[str, ...]) -> None:
 
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
-    app.command()(backup)
-    app.command("restore-backup")(restore_backup)
-    app.command()(prune)
+    app.command(rich_help_panel="Service")(backup)
+    app.command("restore-backup", rich_help_panel="Service")(restore_backup)
+    app.command(rich_help_panel="Service")(prune)
