@@ -1,0 +1,1 @@
+"""What share of their time workers idle because of us: loop, strategy, pool and storage are real, the work is not."""
