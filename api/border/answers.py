@@ -57,7 +57,7 @@ def install(app: FastAPI) -> None:
     """Make an app tell its errors as problems."""
 
     @app.exception_handler(NasError)
-    def tell_nas_error(request: Request, error: NasError) -> Response:
+    async def tell_nas_error(request: Request, error: NasError) -> Response:
         if http_status(error) == 500:
             return incident_response(error, request.url.path)
         if isinstance(error, TransientError | CorruptArtifact):
@@ -65,12 +65,12 @@ def install(app: FastAPI) -> None:
         return problem_response(error, request.url.path)
 
     @app.exception_handler(HTTPException)
-    def tell_http_error(request: Request, error: HTTPException) -> Response:
+    async def tell_http_error(request: Request, error: HTTPException) -> Response:
         told = _BY_STATUS.get(error.status_code) or BadRequest(str(error.detail))
         return problem_response(told, request.url.path, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    def tell_validation_error(request: Request, error: RequestValidationError) -> Response:
+    async def tell_validation_error(request: Request, error: RequestValidationError) -> Response:
         return problem_response(_refusal_of(error.errors()), request.url.path)
 
 

@@ -6,11 +6,11 @@ Plain ASGI: nothing here reads a body or waits for one.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import time
 from collections.abc import Iterable
 from typing import Final
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,7 +35,7 @@ _HEADERS: Final = {
 }
 _UNKNOWN_ROUTE: Final = "(none)"
 _QUIET: Final = ("/health/live", "/health/ready", "/metrics")
-_LOG = structlog.get_logger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 class Gate:
@@ -82,7 +82,8 @@ class Gate:
         self._metrics.request(method, route, status, seconds)
         if route not in _QUIET:
             # The template and no query: paths of strangers and what they search for stay out of logs.
-            _LOG.info("request", method=method, route=route, status=status, seconds=seconds and round(seconds, 4))
+            facts = {"method": method, "route": route, "status": status, "seconds": seconds and round(seconds, 4)}
+            _LOG.info("request", extra=facts)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
