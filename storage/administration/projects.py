@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import Field
-from sqlalchemy import Connection, Select, case, distinct, func, select, update
+from sqlalchemy import Connection, Select, case, func, select, update
 
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.value import Value
@@ -136,9 +136,7 @@ def _trials_standing(of_searches: Any) -> Select[int, int]:
 
 
 def _stored_bytes(project_id: str) -> tuple[Select[int], Select[int]]:
-    used = (
-        select(distinct(library_uses.c.key)).join_from(library_uses, searches).where(searches.c.project == project_id)
-    )
+    used = select(library_uses.c.key).join_from(library_uses, searches).where(searches.c.project == project_id)
     blocks = select(func.sum(library_entries.c.size_bytes)).where(library_entries.c.key.in_(used))
     return blocks, select(func.sum(exports.c.size_bytes)).where(exports.c.project == project_id)
 
