@@ -77,7 +77,7 @@ def read_trial(service: Service, uow: SqlUnitOfWork, search: Search, number: int
     document = trial_document(trial, search, latency_of(uow, search, trial))
     document["attempts"] = [
         {**attempt.model_dump(mode="json"), "log": logs.get(place, "")}
-        for place, attempt in enumerate(trial.attempts)
+        for place, attempt in enumerate(trial.attempts, start=1)
     ]
     document["band_noise_mse"] = list(evaluation.band_noise_mse) if evaluation else []
     document["stage_distances"] = dict(evaluation.stage_distances) if evaluation else {}

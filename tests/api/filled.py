@@ -107,7 +107,7 @@ def _a_trial(search: Search, number: int, architecture: Architecture, *, running
         attempts=(Attempt(started_at=1.0, ended_at=None if running else 2.5),),
         evaluation=None if running else an_evaluation(architecture, screened=number % 10 == 9),
     )
-    if number % 7 == 3 and not running:
+    if number % 7 == 3:
         failure = Failure(code="transient_error", message="The worker was lost.", transient=True)
         lost = Attempt(started_at=0.5, ended_at=0.9, failure=failure)
         trial = trial.evolve(attempts=(lost, *trial.attempts))
