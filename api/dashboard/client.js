@@ -2,7 +2,9 @@
 
 import { currentKey } from "./session.js";
 
-const PATIENCE_MS = 30_000;
+/** The first check of a spec on a cold server builds the teacher. */
+const PATIENCE_MS = 60_000;
+const NO_HURRY = new AbortController().signal;
 
 /**
  * A refusal by the API (RFC 9457), or the absence of an answer (`status` 0).
@@ -40,18 +42,18 @@ export function authorization() {
 /**
  * @param {string} method
  * @param {string} url
- * @param {{body?: BodyInit, headers?: Record<string, string>}} [given]
+ * @param {{body?: BodyInit, headers?: Record<string, string>, patience?: AbortSignal}} [given]
  * @returns {Promise<Response>} A successful response.
  * @throws {Problem}
  */
-async function send(method, url, { body, headers } = {}) {
+async function send(method, url, { body, headers, patience = AbortSignal.timeout(PATIENCE_MS) } = {}) {
   let response;
   try {
     response = await fetch(url, {
       method,
       body,
       headers: { Accept: "application/json", ...authorization(), ...headers },
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: patience,
       cache: "no-store",
     });
   } catch {
@@ -87,20 +89,9 @@ export async function change(method, path, document, headers = {}) {
   return response.status === 204 ? null : response.json();
 }
 
-/**
- * @param {string} path
- * @param {string} text
- * @param {string} type
- * @param {Record<string, string>} [headers]
- * @returns {Promise<any>}
- */
-export async function sendText(path, text, type, headers = {}) {
-  return (await send("POST", path, { body: text, headers: { "Content-Type": type, ...headers } })).json();
-}
-
 /** Save a protected file under a name: a link cannot carry the key. @param {string} path @param {string} name */
 export async function download(path, name) {
-  const blob = await (await send("GET", path, { headers: { Accept: "*/*" } })).blob();
+  const blob = await (await send("GET", path, { headers: { Accept: "*/*" }, patience: NO_HURRY })).blob();
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -56,6 +56,12 @@ def test_filters_ask_the_server_and_stand_in_the_address(scene: Scene, server: S
     page.get_by_label("Name contains").fill("number-3")
     expect(rows).to_have_count(10)
     assert page.url.endswith("#/?name=number-3")
+    scene.submit("number-39b")
+    expect(rows.first).to_contain_text("number-39b")
+    scene.submit("number-4x")
+    scene.submit("number-39c")
+    expect(rows.first).to_contain_text("number-39c")
+    expect(rows).to_have_count(12)
     page.get_by_label("Status").select_option("completed")
     expect(page.get_by_text("No search matches")).to_be_visible()
 

@@ -97,19 +97,22 @@ def test_a_bound_moved_by_somebody_else_meanwhile_is_no_lost_update(
     search = scene.submit("contended", trials=10)
     scene.drive(search)
     key = scene.key()
-    page = open_page(server.url, key, f"/searches/{search}", quiet=False)
+    page = open_page(server.url, key, f"/searches/{search}")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
     page.get_by_label("Relative noise MSE", exact=True).fill("0.004")
-    expect(page.get_by_role("button", name="Save as version 1")).to_be_visible()
-    page.route("**/bounds", lambda route: route.abort() if route.request.method == "GET" else route.continue_())
+    expect(page.get_by_role("button", name="Save as version 1")).to_be_enabled()
     httpx.post(
         f"{server.url}/v1/searches/{search}/bounds",
         json={"constraints": [{"metric": "noise_mse_relative", "at_most": 0.006}]},
         headers={"Authorization": f"Bearer {key}"},
     ).raise_for_status()
-    page.get_by_role("button", name="Save as version 1").click()
-    expect(page.locator(".bounds [role=alert]")).to_be_visible()
-    assert len(scene.search(search).problems) == 2
-    page.unroute_all(behavior="ignoreErrors")
+    expect(page.get_by_text("Moved by somebody else meanwhile")).to_be_visible()
+    expect(page.get_by_label("Relative noise MSE", exact=True)).to_have_value("0.004")
+    expect(page.get_by_role("button", name="Save as version 2")).to_be_disabled()
+    page.get_by_role("button", name="Keep mine").click()
+    page.get_by_role("button", name="Save as version 2").click()
+    wait_for(lambda: len(scene.search(search).problems) == 3)
+    assert scene.search(search).problem.constraints[0].at_most == 0.004
 
 
 def test_one_selection_is_shared_and_stands_in_the_address(

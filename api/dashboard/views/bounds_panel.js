@@ -7,12 +7,13 @@ import { ProblemNotice } from "../parts/notice.js";
 import { NumberInput } from "../parts/number_input.js";
 import { linkTo, setQuery } from "../router.js";
 import { html, useState } from "../vendor/preact-standalone.mjs";
+import { BoundsText } from "./bounds_text.js";
 import { violationText } from "./hover_card.js";
 
 const RANKED = 5;
 
 /** @param {any} props */
-export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analysis }) {
+export function BoundsPanel({ model, me, version, bounds, draft, base, setDraft, rebase, analysis }) {
   const { trials, versions } = model;
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const [saving, setSaving] = useState(false);
@@ -32,7 +33,7 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
       await change("POST", `/v1/searches/${model.id}/bounds`, {
         constraints: bounds,
         objectives: version.objectives,
-        base_version: newest.version,
+        base_version: base,
       });
       await model.readBounds();
       setDraft(null);
@@ -43,6 +44,7 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
     }
     setSaving(false);
   };
+  const cannotSave = Boolean(model.search.deleted_at) || base !== newest?.version;
   const { feasible, infeasible, screened } = analysis.counts;
   return html`
     <section class="panel bounds" aria-labelledby="bounds-title">
@@ -117,12 +119,25 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
         <${ProblemNotice} problem=${problem} />
         ${
           draft &&
+          base !== newest.version &&
+          html`
+            <div class="notice" role="status">
+              <p>
+                <strong>Moved by somebody else meanwhile:</strong>${" version "}${newest.version}${" says "}
+                <${BoundsText} bounds=${boundsOf(newest)} />.
+              </p>
+              <p><button class="small" onClick=${rebase}>Keep mine</button></p>
+            </div>
+          `
+        }
+        ${
+          draft &&
           html`
             <div class="bar">
               ${
                 me.role !== "reader" &&
                 html`
-                  <button class="primary" disabled=${saving || model.search.deleted_at} onClick=${save}>
+                  <button class="primary" disabled=${saving || cannotSave} onClick=${save}>
                     Save as version ${newest.version + 1}
                   </button>
                 `
@@ -154,6 +169,11 @@ export function BoundsPanel({ model, me, version, bounds, draft, setDraft, analy
       </div>
     </section>
   `;
+}
+
+/** @param {any} version @returns {Record<string, number>} */
+function boundsOf({ constraints }) {
+  return Object.fromEntries(constraints.map(({ metric, at_most: atMost }) => [metric, atMost]));
 }
 
 /** While nothing is feasible: what comes nearest, and by how much it misses. */

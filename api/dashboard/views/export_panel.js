@@ -11,12 +11,14 @@ const POLL_MS = 700;
 
 /** @param {{model: import("../search_model.js").SearchModel, me: any, number: number}} props */
 export function ExportPanel({ model, me, number }) {
-  const [latest, setLatest] = useState(model.exports.find((one) => one.trial === number) ?? null);
+  const [own, setOwn] = useState(/** @type {any} */ (null));
+  const latest = own ?? model.exports.find((one) => one.trial === number) ?? null;
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const pending = latest && ["waiting", "running"].includes(latest.status);
   useEffect(() => {
     if (!pending) return undefined;
-    const timer = setTimeout(() => get(`/v1/exports/${latest.export}`).then(setLatest, setProblem), POLL_MS);
+    const again = () => setOwn({ ...latest }); // the server may be away for a moment
+    const timer = setTimeout(() => get(`/v1/exports/${latest.export}`).then(setOwn, again), POLL_MS);
     return () => clearTimeout(timer);
   }, [latest]);
   const guarded = (work) => async () => {
@@ -28,7 +30,7 @@ export function ExportPanel({ model, me, number }) {
     }
   };
   const start = guarded(async () =>
-    setLatest(await change("POST", `/v1/searches/${model.id}/exports`, { trial: number })),
+    setOwn(await change("POST", `/v1/searches/${model.id}/exports`, { trial: number })),
   );
   const save = guarded(() =>
     download(`/v1/exports/${latest.export}/content`, `${model.search.name}-trial-${number}.zip`),

@@ -1,14 +1,13 @@
 /** The searches: how far each has come, and what can be done with it. */
 
-import { get } from "../client.js";
 import { ago, metricLabel } from "../format.js";
-import { onNews } from "../live.js";
 import { Empty, Loading, ProblemNotice } from "../parts/notice.js";
 import { finished, StatusBadge, TrialProgress } from "../parts/status.js";
 import { linkTo, setQuery, usePlace } from "../router.js";
-import { html, useEffect, useRef, useState } from "../vendor/preact-standalone.mjs";
+import { html } from "../vendor/preact-standalone.mjs";
 import { BoundsText } from "./bounds_text.js";
 import { SearchActions } from "./search_actions.js";
+import { useSearches } from "./use_searches.js";
 
 const PAGE = 50;
 const STATUSES = ["created", "preparing", "running", "draining", "paused", "completed", "cancelled", "failed"];
@@ -156,72 +155,4 @@ function Nothing({ query, me }) {
       `
     }
   </${Empty}>`;
-}
-
-/**
- * Pages of searches, kept up to date: known ones are read again when they change, new ones appear on top.
- *
- * @param {Record<string, any>} filters
- */
-function useSearches(filters) {
-  const [items, setItems] = useState(/** @type {any[] | null} */ (null));
-  const [next, setNext] = useState(/** @type {string | null} */ (null));
-  const [problem, setProblem] = useState(/** @type {any} */ (null));
-  const known = useRef(/** @type {any[]} */ ([]));
-  known.current = items ?? [];
-  const wanted = JSON.stringify(filters);
-
-  const reload = () =>
-    get("/v1/searches", filters).then((page) => {
-      setItems(page.items);
-      setNext(page.next);
-      setProblem(null);
-    }, setProblem);
-  const more = () =>
-    get("/v1/searches", { ...filters, cursor: next }).then((page) => {
-      setItems((before) => [...(before ?? []), ...page.items]);
-      setNext(page.next);
-    }, setProblem);
-  const replace = (search) =>
-    setItems((before) =>
-      (before ?? []).flatMap((one) =>
-        one.search !== search.search ? [one] : belongs(search, filters) ? [search] : [],
-      ),
-    );
-
-  useEffect(() => {
-    const timer = setTimeout(reload, items === null ? 0 : 150); // typing asks once
-    return () => clearTimeout(timer);
-  }, [wanted]);
-  useEffect(() => {
-    const pending = new Set();
-    let scheduled = false;
-    const schedule = () => {
-      if (!scheduled) {
-        scheduled = true;
-        requestAnimationFrame(flush);
-      }
-    };
-    const flush = async () => {
-      const ids = [...pending];
-      pending.clear();
-      const unknown = ids.some((id) => !known.current.some((one) => one.search === id));
-      if (unknown) await reload();
-      else await Promise.all(ids.map((id) => get(`/v1/searches/${id}`).then(replace, () => {})));
-      scheduled = false;
-      if (pending.size) schedule();
-    };
-    return onNews((news) => {
-      pending.add(news?.search);
-      schedule();
-    });
-  }, [wanted]);
-  return { items, next, problem, reload, more, replace };
-}
-
-/** @param {any} search @param {Record<string, any>} filters Whether a changed search still belongs to the list. */
-function belongs(search, filters) {
-  return (
-    Boolean(search.deleted_at) === Boolean(filters.trash) && (!filters.status || filters.status === search.status)
-  );
 }

@@ -22,8 +22,8 @@ import { useFetched } from "./use_fetched.js";
 export function SearchPage({ id, me }) {
   const model = useModel(id);
   const { query } = usePlace();
-  const [draft, setDraft] = useState(/** @type {import("../front.js").Bound[] | null} */ (null));
   const { search, trials, versions } = model;
+  const { draft, base, setDraft, rebase } = useDraft(versions.at(-1)?.version);
   const version = versions.find((one) => String(one.version) === query.bounds) ?? versions.at(-1);
   const bounds = draft ?? version?.constraints ?? [];
   const objectives = version?.objectives ?? [];
@@ -54,7 +54,7 @@ export function SearchPage({ id, me }) {
       : html`
           <${Loading} what="Loading the search" />
         `;
-  const view = { front, model, me, query, version, bounds, draft, setDraft, shown, analysis, selected };
+  const view = { front, model, me, query, version, bounds, draft, base, setDraft, rebase, shown, analysis, selected };
   return html`
     <div class="search-page">
       <${SearchHeader} ...${view} />
@@ -80,6 +80,18 @@ export function SearchPage({ id, me }) {
       }
     </div>
   `;
+}
+
+/**
+ * Bounds being moved, and the version they were moved from: saving onto any other would undo somebody else's.
+ *
+ * @param {number | undefined} newest
+ */
+function useDraft(newest) {
+  const [moved, setMoved] = useState(/** @type {any} */ (null));
+  const setDraft = (bounds) => setMoved((before) => bounds && { bounds, base: before?.base ?? newest });
+  const rebase = () => setMoved((before) => before && { ...before, base: newest });
+  return { draft: moved?.bounds ?? null, base: moved?.base, setDraft, rebase };
 }
 
 /** @param {string} id @returns {SearchModel} A model that redraws the page when it changes. */
