@@ -51,7 +51,7 @@ def read_standings(database: Database) -> dict[str, Standing]:
     own = select(events.c.search, func.max(events.c.id)).where(events.c.kind.not_in(("intent", "bounds")))
     columns = select(searches.c.id, searches.c.status, searches.c.intent)
     with with_access(database.engine, "read").connect() as connection:
-        last = {search: number for search, number in connection.execute(own.group_by(events.c.search))}
+        last = {row[0]: row[1] for row in connection.execute(own.group_by(events.c.search))}
         rows = connection.execute(columns)
         return {row.id: Standing(row.status, row.intent, last.get(row.id, 0)) for row in rows}
 
