@@ -125,6 +125,18 @@ def intent_lost(evidence: Evidence) -> Evidence:
     return replace(evidence, acknowledged=replace(promised, intents={**promised.intents, search.id: other}))
 
 
+def event_unheard(evidence: Evidence) -> Evidence:
+    """A follower missed an event."""
+    story = _richest(evidence)
+    return replace(evidence, heard={**evidence.heard, story.search.id: (1, *range(3, story.last_event + 1))})
+
+
+def event_heard_twice(evidence: Evidence) -> Evidence:
+    """A follower was sent an event again."""
+    story = _richest(evidence)
+    return replace(evidence, heard={**evidence.heard, story.search.id: (1, 2, 2)})
+
+
 def failed_by_us(evidence: Evidence) -> Evidence:
     """A search failed by a fault of the service's own."""
     story = _richest(evidence)
@@ -149,6 +161,8 @@ CORRUPTIONS: dict[Callable[[Evidence], Evidence], str] = {
     submission_lost: "submitted once",
     bounds_lost: "promises kept",
     intent_lost: "promises kept",
+    event_unheard: "streams whole",
+    event_heard_twice: "streams whole",
     failed_by_us: "no failure of ours",
 }
 """Every corruption and the invariant that must notice it."""

@@ -56,12 +56,14 @@ class Evidence:
         evaluations: How often a worker finished an evaluation that it did not find in the journal, by
             search and job key.
         acknowledged: What clients were told is durable, as it stood before the rows were read.
+        heard: Ids of the events that a follower was sent, in their order, by search; as it stood before, too.
     """
 
     stories: Mapping[str, Story] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     evaluations: Mapping[tuple[str, str], int] = field(default_factory=dict)
     acknowledged: Acknowledged = field(default_factory=lambda: Acknowledged())
+    heard: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nas.domain.lifecycle import SEARCH_STEPS, TRIAL_STEPS, Intent, SearchStatus, TrialStatus
 from nas.domain.trial import Trial
@@ -139,6 +140,16 @@ def promises_kept(before: Evidence, now: Evidence) -> Iterator[Violation]:
             yield Violation("promises kept", search_id, f"the intent {intent} was accepted and is not there")
 
 
+def streams_whole(before: Evidence, now: Evidence) -> Iterator[Violation]:
+    """A follower gets every event once and in order, across all its reconnections."""
+    del before
+    for search_id, ids in now.heard.items():
+        last = now.stories[search_id].last_event if search_id in now.stories else 0
+        if ids != tuple(range(1, len(ids) + 1)) or len(ids) > last:
+            odd = next((pair for pair in pairwise(ids) if pair[1] != pair[0] + 1), ids[:1])
+            yield Violation("streams whole", search_id, f"{len(ids)} events heard of {last}, among them {odd}")
+
+
 def no_failure_of_ours(before: Evidence, now: Evidence) -> Iterator[Violation]:
     """A search does not fail of itself; one of two attempts may by faults of the machines."""
     del before
@@ -160,6 +171,7 @@ INVARIANTS: tuple[Judge, ...] = (
     fences_grow,
     submitted_once,
     promises_kept,
+    streams_whole,
     no_failure_of_ours,
 )
 

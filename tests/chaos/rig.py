@@ -16,6 +16,7 @@ from tests.chaos.corruptions import overlooked
 from tests.chaos.evidence import Evidence, JobLog, read_stories, read_tokens
 from tests.chaos.injector import Injector, Undo
 from tests.chaos.invariants import Violation, judge
+from tests.chaos.listener import Listener
 from tests.chaos.recovery import Recovery, read_standings
 from tests.chaos.schedule import Burst, Fault
 from tests.chaos.service import Service
@@ -54,7 +55,9 @@ class Rig:
         self.recovery = Recovery(lambda: read_standings(self.service.database))
         service = self.service
         self.traffic = Traffic(service.urls, service.key, str(service.folder / "teacher"), self.seed, self.searches)
+        self.listener = Listener(service.urls[0], service.key, self.traffic.open_searches)
         self.traffic.start()
+        self.listener.start()
         try:
             self._warm_up()
             for number, burst in enumerate(self.schedule, start=1):
@@ -64,10 +67,11 @@ class Rig:
             self._finish()
         finally:
             self.traffic.stop()
+            self.listener.stop()
 
     def judge(self) -> bool:
         """Look at everything and compare it with what stood before; False when the database is away."""
-        before = self.traffic.acknowledged()
+        before, heard = self.traffic.acknowledged(), self.listener.so_far()
         try:
             stories = read_stories(self.service.database, self.evidence.stories)
             tokens = read_tokens(self.service.database)
@@ -77,7 +81,7 @@ class Rig:
         after = self.traffic.acknowledged()
         # A promise that changed while the rows were read proves nothing.
         certain = {search: intent for search, intent in before.intents.items() if after.intents.get(search) == intent}
-        now = Evidence(stories, tokens, dict(self.jobs.evaluations), replace(before, intents=certain))
+        now = Evidence(stories, tokens, dict(self.jobs.evaluations), replace(before, intents=certain), heard)
         self._note(judge(self.evidence, now))
         self.evidence = now
         return True
@@ -162,6 +166,7 @@ class Rig:
             "ended_otherwise": {name: statuses.count(name) for name in set(statuses) - {"completed"}},
             "evaluations": sum(self.evidence.evaluations.values()),
             "recalled": self.jobs.recalled,
+            "streams": {"searches": len(self.evidence.heard), "events": sum(map(len, self.evidence.heard.values()))},
             "answers": dict(self.traffic.answers.most_common()),
             "starts": {program.name: program.starts for program in self.service.programs},
             "violations": len(details),

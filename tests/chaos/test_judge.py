@@ -67,6 +67,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
         tokens={search.id: 3},
         evaluations={(search.id, "k" * 64): 1},
         acknowledged=Acknowledged({search.spec.name: search.id}, {search.id: 1}, {search.id: "run"}),
+        heard={search.id: tuple(range(1, story.last_event + 1))},
     )
 
 
@@ -92,6 +93,7 @@ def test_every_invariant_has_a_corruption_and_none_is_overlooked(sound: Evidence
         "fences grow",
         "submitted once",
         "promises kept",
+        "streams whole",
         "no failure of ours",
     }
 

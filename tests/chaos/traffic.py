@@ -94,12 +94,12 @@ class Traffic:
 
     def resume_all(self) -> None:
         """Make every search run that was paused; called by the rig when nothing is broken any more."""
-        for search in self._open():
+        for search in self.open_searches():
             self._set_intent(search, "run")
 
     def _run(self) -> None:
         while not self._stop.wait(self._draw.uniform(0.2, 1.2)):
-            active = self._open()
+            active = self.open_searches()
             if len(active) < ACTIVE or (self.submitted < self.wanted and self._draw.random() < 0.05):
                 self._submit(self.submitted)
             elif self.restless and active:
@@ -184,9 +184,10 @@ class Traffic:
             with self._lock:
                 self._unsure_until[parts[3]] = time.monotonic() + STALE_S
 
-    def _open(self) -> list[str]:
+    def open_searches(self) -> list[str]:
+        """Accepted searches that have not ended as far as is known, oldest first."""
         with self._lock:
-            return sorted(set(self._searches.values()) - self._ended)
+            return [search for search in self._searches.values() if search not in self._ended]
 
 
 def a_spec(name: str, teacher: str, *, seed: int) -> dict[str, Any]:
