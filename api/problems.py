@@ -15,6 +15,7 @@ from api.refusals import (
     QuotaExceeded,
     TooManyRequests,
     Unauthorized,
+    UnsatisfiableRange,
     UnsupportedMedia,
 )
 from nas.errors import (
@@ -63,6 +64,7 @@ _TABLE: Final[tuple[tuple[type[NasError], int, int, str], ...]] = (
     (MethodNotAllowed, USAGE, 405, "Method not allowed"),
     (PayloadTooLarge, USAGE, 413, "Too large"),
     (UnsupportedMedia, USAGE, 415, "Unsupported media type"),
+    (UnsatisfiableRange, USAGE, 416, "No such range"),
     (InternalError, FAILURE, 500, "Internal error"),
     (IncompatibleServer, FAILURE, 502, "Not this interface"),
 )

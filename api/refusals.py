@@ -64,6 +64,12 @@ class PayloadTooLarge(NasError):
     code = "payload_too_large"
 
 
+class UnsatisfiableRange(NasError):
+    """There are no such bytes; ask for others, or for the whole."""
+
+    code = "unsatisfiable_range"
+
+
 class UnsupportedMedia(NasError):
     """The body is of a type that this route does not read; convert it."""
 

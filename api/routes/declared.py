@@ -19,6 +19,7 @@ _MEANINGS: Final = {
     409: "The state forbids it, or somebody else was first.",
     413: "The body is larger than 256 KiB.",
     415: "The body is of a type that is not read here.",
+    416: "There are no such bytes.",
     421: "The request names a host that this server is not.",
     422: "The request has faults; all of them are listed.",
     429: "Too many failed attempts; see Retry-After.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Response
 
 from api.border.guards import AnyCaller, SearchId, ServiceOf, ShortId, Submitter
-from api.routes.declared import READS, WRITES, router
+from api.routes.declared import READS, WRITES, problems, router
 from api.routes.files import Range, stored_file
 from api.schemas.exports import ExportDocument, ExportList
 from api.schemas.requests import ExportRequest
@@ -45,10 +45,9 @@ def read_export(service: ServiceOf, caller: AnyCaller, export: ShortId) -> Docum
     "/exports/{export}/content",
     response_class=Response,
     responses={
-        **WRITES,
+        **problems(409, 416),
         200: {"content": {"application/zip": {}}, "description": "The zip."},
         206: {"content": {"application/zip": {}}, "description": "The range asked for."},
-        416: {"description": "There is no such range."},
     },
 )
 def download(service: ServiceOf, caller: AnyCaller, export: ShortId, range: Range = None) -> Response:

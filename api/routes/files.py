@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
 from fastapi import Header
 from starlette.responses import Response, StreamingResponse
 
+from api.refusals import UnsatisfiableRange
+
 if TYPE_CHECKING:
     from storage.workspaces import AnyWorkspace
 
@@ -30,11 +32,12 @@ def stored_file(workspace: AnyWorkspace, digest: str, media: str, name: str, ask
 
     Raises:
         NotFound: If there is no such artifact any more.
+        UnsatisfiableRange: If it has no such bytes.
     """
     size = workspace.artifacts.size(digest)
     part = requested_part(asked, size)
     if part is None:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+        raise UnsatisfiableRange(f"The file has {size} bytes and none of those asked for.", "Ask for the whole.")
     first, last = part
     headers = {
         "Accept-Ranges": "bytes",

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path, Response
 
 from api.border.guards import AnyCaller, Digest, SearchId, ServiceOf
-from api.routes.declared import READS, router
+from api.routes.declared import READS, problems, router
 from api.routes.files import Range, stored_file
 from api.schemas.base import Page
 from api.schemas.library import LibraryDetail, LibraryDocument, SearchLibrary
@@ -48,10 +48,9 @@ def library_blocks(service: ServiceOf, caller: AnyCaller, library: LibraryId) ->
     "/artifacts/{digest}",
     response_class=Response,
     responses={
-        **READS,
+        **problems(416),
         200: {"content": {"application/octet-stream": {}}, "description": "The bytes."},
         206: {"content": {"application/octet-stream": {}}, "description": "The range asked for."},
-        416: {"description": "There is no such range."},
     },
 )
 def artifact(service: ServiceOf, caller: AnyCaller, digest: Digest, range: Range = None) -> Response:

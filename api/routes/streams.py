@@ -17,7 +17,7 @@ from api.access import Caller
 from api.border.guards import AnyCaller, Limit, SearchId, ServiceOf
 from api.routes.declared import READS, router
 from api.schemas.events import EventPage
-from api.service.event_hub import Event
+from api.service.event_hub import Event, News
 from api.service.state import Service
 from api.service.visible import visible_search
 from api.views import Document
@@ -85,6 +85,7 @@ async def events(
     """
     if EVENT_STREAM not in request.headers.get("accept", ""):
         return await run_in_threadpool(_page, service, caller, search, after, limit)
+    service.hub.require_room()
     found = await run_in_threadpool(_visible_id, service, caller, search)
     start = int(last_event_id) if last_event_id is not None else after
     return _stream(_frames(service, found, min(start, 2**31 - 1)))
@@ -100,7 +101,9 @@ async def changes(service: ServiceOf, caller: AnyCaller) -> Response:
 
     There is no replay: read the list after connecting, and again after reconnecting.
     """
-    return _stream(_change_frames(service, caller))
+    told = service.hub.changes(caller.sees, HEARTBEAT_S)
+    await anext(told)  # from here on nothing is missed, and nothing can be refused any more
+    return _stream(_change_frames(told))
 
 
 def _page(service: Service, caller: Caller, search_id: str, after: int, limit: int) -> Document:
@@ -147,9 +150,9 @@ async def _has_ended(service: Service, search_id: str) -> bool:
         return True
 
 
-async def _change_frames(service: Service, caller: Caller) -> AsyncIterator[bytes]:
+async def _change_frames(told: AsyncIterator[News | None]) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MS)
-    async for news in service.hub.changes(caller.sees, HEARTBEAT_S):
+    async for news in told:
         if news is None:
             yield format_sse_event(comment="still here")
             continue

@@ -25,6 +25,7 @@ ALL_TICKS: Final = 3
 """Every so many ticks all searches are looked at, if anybody wants to hear of all."""
 
 BACK_OFF_S: Final = 1.0
+FIRST_LOOK_S: Final = 5.0
 MAX_LISTENERS: Final = 500
 _PAGE: Final = 500
 _BACKLOG: Final = 256
@@ -88,7 +89,7 @@ class EventHub:
         self._by_search: dict[str, set[_Listener]] = {}
         self._of_all: set[_Listener] = set()
         self._seen: dict[str, Head] = {}
-        self._all_seen: dict[str, Head] = {}
+        self._all_seen: dict[str, Head] | None = None
         self._task: asyncio.Task[None] | None = None
         self._threads: anyio.CapacityLimiter | None = None
 
@@ -119,10 +120,14 @@ class EventHub:
     async def changes(self, sees: Callable[[str], bool], heartbeat_s: float) -> AsyncIterator[News | None]:
         """Changes of all searches of the projects that the listener sees; None now and then.
 
+        The first item is None: what changes after it will be told, what was before is in the list.
+
         Raises:
-            TransientError: If too many are listening.
+            TransientError: If too many are listening, or the database is away at the start.
         """
         with self._listening(None) as listener:
+            await self._first_look()
+            yield None
             while not listener.is_late:
                 news = await _next(listener, heartbeat_s)
                 if news is None:
@@ -130,10 +135,18 @@ class EventHub:
                 elif sees(news.head.project):
                     yield news
 
-    @contextmanager
-    def _listening(self, search_id: str | None) -> Iterator[_Listener]:
+    def require_room(self) -> None:
+        """Refuse one listener too many.
+
+        Raises:
+            TransientError: If so many are listening already.
+        """
         if len(self._of_all) + sum(map(len, self._by_search.values())) >= MAX_LISTENERS:
             raise TransientError("Too many event streams are open.", "Close some, or ask another API process.")
+
+    @contextmanager
+    def _listening(self, search_id: str | None) -> Iterator[_Listener]:
+        self.require_room()
         listener = _Listener()
         listeners = self._of_all if search_id is None else self._by_search.setdefault(search_id, set())
         listeners.add(listener)
@@ -149,19 +162,28 @@ class EventHub:
 
     async def _poll(self) -> None:
         tick = 0
-        self._all_seen = {}
         while self._by_search or self._of_all:
             began = time.monotonic()
             try:
                 if self._by_search:
                     ids = {search: self._seen.get(search) for search in self._by_search}
                     self._tell_each(await self._in_thread(lambda ids=ids: self._read_news(ids)))  # type: ignore[misc]
-                if self._of_all and tick % ALL_TICKS == 0:
+                if not self._of_all:
+                    self._all_seen = None
+                elif tick % ALL_TICKS == 0:
                     self._tell_all(await self._in_thread(self._read_all))
             except NasError:
                 await asyncio.sleep(BACK_OFF_S)
             tick += 1
             await asyncio.sleep(max(0.0, TICK_S - (time.monotonic() - began)))
+        self._all_seen = None
+
+    async def _first_look(self) -> None:
+        deadline = time.monotonic() + FIRST_LOOK_S
+        while self._all_seen is None:
+            if time.monotonic() > deadline:
+                raise TransientError("The searches cannot be looked at.", "Try again in a moment.")
+            await asyncio.sleep(TICK_S / 4)
 
     def _tell_each(self, found: Iterable[News]) -> None:
         for news in found:
@@ -172,7 +194,7 @@ class EventHub:
 
     def _tell_all(self, heads: dict[str, Head]) -> None:
         before, self._all_seen = self._all_seen, heads
-        if not before:
+        if before is None:
             return
         for search, head in heads.items():
             if before.get(search) != head:

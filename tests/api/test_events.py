@@ -126,7 +126,7 @@ def test_fifty_listeners_miss_nothing(served: Served, address: str) -> None:
 def test_the_stream_of_all_searches_tells_of_those_one_may_see(served: Served, address: str) -> None:
     stream = Listening(f"{address}/v1/events", served.bearer("red/reader"))
     hub = served.http.app.state.service.hub  # type: ignore[attr-defined]
-    _until(lambda: bool(hub._all_seen))
+    _until(lambda: hub._all_seen is not None)
     tell(served, "blue-1")
     tell(served, "red-1")
     assert json.loads(stream.next().data)["search"] == "red-1"
@@ -222,6 +222,10 @@ def test_there_is_a_limit_to_listeners(served: Served, monkeypatch: pytest.Monke
 
     with pytest.raises(TransientError, match="Too many"):
         asyncio.run(listen())
+    for path in ("/v1/events", "/v1/searches/red-1/events"):
+        headers = {**served.bearer("red/reader"), "Accept": "text/event-stream"}
+        answer = served.http.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
 
 def test_a_quiet_stream_sends_a_sign_of_life() -> None:
