@@ -32,7 +32,7 @@ export function analyse(trials, { objectives, bounds }, [x, y]) {
   }
   // With one objective the front shows what other bounds would buy, so infeasible trials stay on it.
   const takesPart = objectives.length === 2 ? (i) => violation[i] === 0 : (i) => !Number.isNaN(violation[i]);
-  const front = nonDominated(trials.metrics[x]?.mean ?? [], trials.metrics[y]?.mean ?? [], takesPart);
+  const front = nonDominated(trials.means(x), trials.means(y), takesPart);
   return { bounds, objectives, violation, classes, axes, front, best: bestOf(trials, violation, axes), counts };
 }
 

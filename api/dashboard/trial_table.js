@@ -52,6 +52,18 @@ export class TrialTable {
     this.revision++;
   }
 
+  /** @param {string} metric @returns {(number | null)[]} Its means; all null while nobody has measured it. */
+  means(metric) {
+    return this.metrics[metric]?.mean ?? this.number.map(() => null);
+  }
+
+  /** @param {string} metric @param {number} position @returns {{mean: number, sem: number, unit: string} | null} */
+  measurement(metric, position) {
+    const { mean = [], sem = [], unit = "1" } = this.metrics[metric] ?? {};
+    const value = mean[position] ?? null;
+    return value === null ? null : { mean: value, sem: sem[position] ?? 0, unit };
+  }
+
   /** @param {number} position @returns {Record<string, string>} Variant by stage. */
   architecture(position) {
     return Object.fromEntries(this.stages.map((stage, s) => [stage, this.variants[stage][this.codes[position][s]]]));

@@ -117,7 +117,7 @@ class Scene:
             loop = self.loops[search_id] = self._loop(search_id)
             loop.recover()
         while not (status := loop.tick()).is_terminal:
-            if trials is not None and self.finished(search_id) >= trials:
+            if trials is not None and self.rows(search_id) > 0 and self.finished(search_id) >= trials:
                 return
             assert status.value != "paused"
 
@@ -125,6 +125,10 @@ class Scene:
         with self.database.reader() as uow:
             counts = uow.trials.counts(search_id)
         return sum(count for status, count in counts.items() if status.is_terminal)
+
+    def rows(self, search_id: str) -> int:
+        with self.database.reader() as uow:
+            return sum(uow.trials.counts(search_id).values())
 
     def search(self, search_id: str) -> Search:
         with self.database.reader() as uow:

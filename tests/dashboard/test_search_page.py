@@ -180,6 +180,18 @@ def test_trials_appear_while_they_finish_and_the_zoom_stays(scene: Scene, server
     wait_for(lambda: line.get_attribute("aria-valuemax") != zoomed)
 
 
+def test_a_search_is_watched_from_before_its_first_result(scene: Scene, server: Server, open_page: Open) -> None:
+    search = scene.submit("young", trials=12)
+    page = open_page(server.url, scene.key(), f"/searches/{search}")
+    expect(page.get_by_text("No trials yet").first).to_be_visible()
+    count = page.locator("#trials-title + span")
+    for trials in (0, 1, 2, 12):
+        scene.drive(search, trials=trials)
+        expect(count).to_have_text(str(scene.rows(search)))
+    expect(page.locator(".search-header")).to_contain_text("completed")
+    expect(page.get_by_role("slider", name=SLIDER)).to_be_visible()
+
+
 def test_a_table_stands_behind_every_chart(finished_scene: Scene, finished_server: Server, open_page: Open) -> None:
     page = open_page(finished_server.url, finished_scene.key(), "/searches/search-001")
     for section, caption in (

@@ -21,8 +21,8 @@ const Z95 = 1.96;
  * @param {Record<string, string>} given.colours
  */
 export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, range, colours }) {
-  const xs = trials.metrics[x]?.mean ?? [];
-  const ys = trials.metrics[y]?.mean ?? [];
+  const xs = trials.means(x);
+  const ys = trials.means(y);
   const at = (i) => [xs[i], ys[i], trials.number[i]];
   const ofClass = (wanted) => {
     const rows = [];
@@ -88,14 +88,7 @@ export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, 
         lineStyle: { color: colours.front, width: 1.4, opacity: selected ? 0.5 : 1 },
         itemStyle: { color: colours.front },
       },
-      errorBars(
-        barred.filter((i) => i >= 0 && xs[i] !== null && ys[i] !== null),
-        trials,
-        x,
-        y,
-        colours,
-        analysis,
-      ),
+      errorBars(barred, trials, x, y, colours, analysis),
       {
         ...scatter(
           "Selected",
@@ -136,7 +129,7 @@ function scatter(name, data, itemStyle, more) {
 
 /** Screened trials have a cost but no fidelity: marks along the upper edge. */
 function screenedRug(trials, analysis, x) {
-  const xs = trials.metrics[x]?.mean ?? [];
+  const xs = trials.means(x);
   const rows = [];
   for (let i = 0; i < trials.length; i++)
     if (analysis.classes[i] === SCREENED && xs[i] !== null) rows.push([xs[i], 0.985, trials.number[i]]);
@@ -146,9 +139,10 @@ function screenedRug(trials, analysis, x) {
 /** 95 % intervals of the mean, along whichever axes have an error. */
 function errorBars(positions, trials, x, y, colours, analysis) {
   const rows = positions.flatMap((i) => {
-    const [mx, my] = [trials.metrics[x].mean[i], trials.metrics[y].mean[i]];
-    const [sx, sy] = [trials.metrics[x].sem[i] ?? 0, trials.metrics[y].sem[i] ?? 0];
-    return sx || sy ? [[mx, my, Z95 * sx, Z95 * sy, analysis.classes[i] === FEASIBLE ? 1 : 0]] : [];
+    const [across, along] = [trials.measurement(x, i), trials.measurement(y, i)];
+    if (!across || !along || !(across.sem || along.sem)) return [];
+    const feasible = analysis.classes[i] === FEASIBLE ? 1 : 0;
+    return [[across.mean, along.mean, Z95 * across.sem, Z95 * along.sem, feasible]];
   });
   return {
     name: "95 % interval",

@@ -7,16 +7,10 @@ import { html } from "../vendor/preact-standalone.mjs";
 import { violationText } from "./hover_card.js";
 
 /**
- * @param {{id: string, trials: import("../trial_table.js").TrialTable, analysis: any, shown: string[], query:
- *   any}} props
+ * @param {{id: string, trials: import("../trial_table.js").TrialTable, analysis: any, shown: string[],
+ *   query: any}} props
  */
 export function FrontTable({ id, trials, analysis, shown, query }) {
-  const value = (metric, i) =>
-    measurement({
-      mean: Number(trials.metrics[metric].mean[i]),
-      sem: trials.metrics[metric].sem[i] ?? 0,
-      unit: trials.metrics[metric].unit,
-    });
   return html`
     <div class="scroll tall" tabindex="0">
       <table>
@@ -48,7 +42,7 @@ export function FrontTable({ id, trials, analysis, shown, query }) {
                 </td>
                 ${shown.map(
                   (metric) => html`
-                    <td key=${metric} class="number">${value(metric, i)}</td>
+                    <td key=${metric} class="number">${measurement(trials.measurement(metric, i))}</td>
                   `,
                 )}
                 <td class="small">

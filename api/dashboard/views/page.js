@@ -19,6 +19,9 @@ const PLACES = [
   { name: "Administration", path: ["admin"] },
 ];
 
+/** How long a lost connection goes unmentioned. */
+const PATIENCE_MS = 700;
+
 /** The whole page. */
 export function Page() {
   const [me, setMe] = useState(/** @type {any} */ (null));
@@ -128,17 +131,24 @@ function Top({ me, path, onLeave }) {
 
 /** Whether what is on screen is alive. */
 function Connection() {
-  const [connected, setConnected] = useState(isConnected);
-  const [late, setLate] = useState(false);
-  useEffect(() => onConnection(() => setConnected(isConnected())), []);
+  const [state, setState] = useState(isConnected() ? "live" : "connecting");
   useEffect(() => {
-    // A connection that comes back at once is nothing to worry anyone with.
-    const timer = setTimeout(() => setLate(!connected), connected ? 0 : 700);
-    return () => clearTimeout(timer);
-  }, [connected]);
-  return html`
-    <span class="live ${late ? "lost" : ""}" role="status">${late ? "Reconnecting…" : "Live"}</span>
-  `;
+    let timer;
+    const update = () => {
+      clearTimeout(timer);
+      if (isConnected()) setState("live");
+      // A connection that comes back at once is nothing to worry anyone with.
+      else timer = setTimeout(() => setState("lost"), PATIENCE_MS);
+    };
+    update();
+    const forget = onConnection(update);
+    return () => {
+      clearTimeout(timer);
+      forget();
+    };
+  }, []);
+  const words = { live: "Live", connecting: "Connecting…", lost: "Reconnecting…" };
+  return html`<span class="live ${state}" role="status">${words[state]}</span>`;
 }
 
 /** The fragment is the router's; the skip link moves focus itself. @param {Event} event */

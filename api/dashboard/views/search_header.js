@@ -66,8 +66,7 @@ export function SearchHeader({ model, me, analysis, draft, front }) {
 function Best({ trials, analysis, draft, search }) {
   if (analysis.best < 0) return html`<${Figure} label="Best"><span class="muted">nothing measured yet</span></>`;
   const objective = analysis.objectives[0];
-  const { mean, sem, unit } = trials.metrics[objective];
-  const value = measurement({ mean: Number(mean[analysis.best]), sem: sem[analysis.best] ?? 0, unit });
+  const value = measurement(trials.measurement(objective, analysis.best));
   const kind = analysis.violation[analysis.best] === 0 ? "Best" : "Least violating";
   return html`<${Figure} label=${draft ? `${kind} under moved bounds` : kind}>
     <span>

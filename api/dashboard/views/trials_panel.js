@@ -220,7 +220,7 @@ function Row({ index, position: i, trials, analysis, metrics, template, active, 
       <div role="gridcell" class="clip">${boundsText(trials, analysis, i)}</div>
       ${metrics.map(
         (metric) => html`
-          <div key=${metric} role="gridcell" class="number">${measured(trials.metrics[metric], i)}</div>
+          <div key=${metric} role="gridcell" class="number">${measurement(trials.measurement(metric, i))}</div>
         `,
       )}
       <div role="gridcell" class="muted">${trials.origin[i]}</div>
@@ -248,11 +248,6 @@ function columnsOf(metrics) {
     { key: "origin", label: "Origin", width: 100, sorts: true },
     { key: "architecture", label: "Differs from the teacher at", width: 360, sorts: false },
   ];
-}
-
-/** @param {any} column @param {number} i */
-function measured({ mean, sem, unit }, i) {
-  return mean[i] === null ? "–" : measurement({ mean: mean[i], sem: sem[i] ?? 0, unit });
 }
 
 /** @param {any} trials @param {any} analysis @param {number} i */
