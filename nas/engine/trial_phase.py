@@ -122,7 +122,7 @@ class TrialPhase:
             self._propose(search)
         if self._answered_at is not None and len(self._flights) > before:
             self._lookahead.note_turnaround(self._clock.now() - self._answered_at)
-            self._answered_at = None
+        self._answered_at = None
 
     def withdraw(self) -> None:
         """Give back the trials that were claimed and that no worker has begun."""

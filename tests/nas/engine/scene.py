@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nas.domain.architecture import Architecture
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
+from nas.domain.objective import OutcomeConstraint, Problem
 from nas.domain.search import Budget, Search, SearchSpec
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.trial import Trial
@@ -38,6 +40,7 @@ class Scene:
     spec: SearchSpec = field(default_factory=a_spec)
     space: SearchSpace = SPACE
     id: str = "alpha"
+    seeds: tuple[Architecture, ...] = ()
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -46,7 +49,8 @@ class Scene:
         self.executor = CountingExecutor()
         self.events: list[EngineEvent] = []
         self.strategies: list[InOrder] = []
-        self.add(Search(id=self.id, spec=self.spec, space=self.space, problems=(self.spec.problem,)))
+        problems = (self.spec.problem,)
+        self.add(Search(id=self.id, spec=self.spec, space=self.space, problems=problems, seeds=self.seeds))
 
     def add(self, search: Search) -> None:
         with self.database.unit_of_work() as uow:
@@ -84,6 +88,11 @@ class Scene:
         loop = self.loop(backend)
         loop.recover()
         return loop
+
+    def move_bounds(self, *bounds: OutcomeConstraint) -> None:
+        with self.database.unit_of_work() as uow:
+            uow.searches.add_bounds(self.id, Problem(constraints=bounds), "somebody", self.clock.now())
+            uow.commit()
 
     def intend(self, intent: Intent) -> None:
         with self.database.unit_of_work() as uow:

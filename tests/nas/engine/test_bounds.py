@@ -6,20 +6,14 @@ import pytest
 
 from nas.domain.architecture import Architecture
 from nas.domain.lifecycle import SearchStatus, TrialStatus
-from nas.domain.objective import OutcomeConstraint, Problem
-from nas.domain.search import Budget, Search
+from nas.domain.objective import OutcomeConstraint
+from nas.domain.search import Budget
 from nas.domain.value import FrozenDict
 from nas.engine.trial_phase import WARM_START
 from nas.errors import IllegalTransition
-from tests.nas.engine.scene import SPACE, Scene, a_spec, tick_until
+from tests.nas.engine.scene import Scene, a_spec, tick_until
 
 TIGHT = OutcomeConstraint(metric="params", at_most=45_000.0)
-
-
-def move(scene: Scene, *bounds: OutcomeConstraint) -> None:
-    with scene.database.unit_of_work() as uow:
-        uow.searches.add_bounds(scene.id, Problem(constraints=bounds), "somebody", scene.clock.now())
-        uow.commit()
 
 
 def a_tight_scene(**changes: object) -> Scene:
@@ -33,7 +27,7 @@ def test_screened_trials_get_another_chance_when_the_bounds_allow_them() -> None
         loop.tick()
     screened = {trial.number for trial in scene.trials() if trial.is_screened}
     assert screened
-    move(scene)
+    scene.move_bounds()
     tick_until(loop, SearchStatus.COMPLETED)
     assert not any(trial.is_screened for trial in scene.trials())
     assert len(scene.trials()) == 27 == scene.executor.kinds["evaluate"]
@@ -47,7 +41,7 @@ def test_a_bound_that_still_rules_a_trial_out_leaves_it_alone() -> None:
     loop = scene.started()
     while len(scene.trials()) < 12:
         loop.tick()
-    move(scene, OutcomeConstraint(metric="params", at_most=47_000.0))
+    scene.move_bounds(OutcomeConstraint(metric="params", at_most=47_000.0))
     tick_until(loop, SearchStatus.COMPLETED)
     for trial in scene.trials():
         assert trial.is_screened == (trial.evaluation.metrics["params"].mean > 47_000.0)
@@ -59,7 +53,7 @@ def test_bounds_that_moved_while_nobody_drove_are_heeded_by_the_next_driver() ->
     while len(scene.trials()) < 12:
         loop.tick()
     loop.stop()
-    move(scene)
+    scene.move_bounds()
     assert scene.loop().run() is SearchStatus.COMPLETED
     assert not any(trial.is_screened for trial in scene.trials())
 
@@ -69,7 +63,7 @@ def test_trials_tell_which_version_of_the_bounds_they_were_proposed_under() -> N
     loop = scene.started()
     while len(scene.trials()) < 4:
         loop.tick()
-    move(scene, OutcomeConstraint(metric="noise_mse", at_most=0.5))
+    scene.move_bounds(OutcomeConstraint(metric="noise_mse", at_most=0.5))
     tick_until(loop, SearchStatus.COMPLETED)
     versions = [trial.bounds_version for trial in scene.trials()]
     assert versions == sorted(versions)
@@ -88,23 +82,18 @@ def test_new_bounds_that_nothing_can_meet_end_a_running_search_and_do_not_fail_i
     loop = scene.started()
     while len(scene.trials()) < 4:
         loop.tick()
-    move(scene, OutcomeConstraint(metric="params", at_most=1.0))
+    scene.move_bounds(OutcomeConstraint(metric="params", at_most=1.0))
     loop.stop()
     assert scene.loop().run() is SearchStatus.COMPLETED
 
 
-def warm(scene: Scene, *choices: dict[str, str]) -> Scene:
-    seeds = tuple(Architecture(choices=FrozenDict(one)) for one in choices)
-    scene.add(
-        Search(id="beta", spec=scene.spec, space=SPACE, problems=(scene.spec.problem,), seeds=seeds),
-    )
-    scene.id = "beta"
-    return scene
+def seeds(*choices: dict[str, str]) -> tuple[Architecture, ...]:
+    return tuple(Architecture(choices=FrozenDict(one)) for one in choices)
 
 
 def test_architectures_of_an_earlier_search_come_first() -> None:
-    scene = warm(Scene(), {"E1": "R"}, {"E2": "RA", "D1": "R"})
-    assert scene.loop(search_id="beta").run() is SearchStatus.COMPLETED
+    scene = Scene(seeds=seeds({"E1": "R"}, {"E2": "RA", "D1": "R"}))
+    assert scene.loop().run() is SearchStatus.COMPLETED
     first, second, *others = scene.trials()
     assert [dict(trial.architecture.choices) for trial in (first, second)] == [{"E1": "R"}, {"E2": "RA", "D1": "R"}]
     assert [trial.origin for trial in (first, second)] == [WARM_START] * 2
@@ -114,25 +103,26 @@ def test_architectures_of_an_earlier_search_come_first() -> None:
 
 def test_only_seeds_that_may_be_tried_are_tried_and_each_of_them_once() -> None:
     cheap = {"E1": "R", "E2": "R", "D1": "R"}
-    scene = Scene(a_spec(constraints=(OutcomeConstraint(metric="params", at_most=45_000.0),)))
-    warm(scene, cheap, {}, cheap, {"E9": "R"}, {"E1": "unheard of"})
-    scene.loop(search_id="beta").run()
+    bound = OutcomeConstraint(metric="params", at_most=45_000.0)
+    given = seeds(cheap, {}, cheap, {"E9": "R"}, {"E1": "unheard of"})
+    scene = Scene(a_spec(constraints=(bound,)), seeds=given)
+    scene.loop().run()
     seeded = [dict(trial.architecture.choices) for trial in scene.trials() if trial.origin == WARM_START]
     assert seeded == [cheap]
 
 
 def test_seeds_never_exceed_the_budget() -> None:
-    scene = warm(Scene(a_spec(budget=Budget(trials=2))), {"E1": "R"}, {"E1": "RA"}, {"E2": "R"})
-    scene.loop(search_id="beta").run()
+    scene = Scene(a_spec(budget=Budget(trials=2)), seeds=seeds({"E1": "R"}, {"E1": "RA"}, {"E2": "R"}))
+    scene.loop().run()
     assert [trial.origin for trial in scene.trials()] == [WARM_START] * 2
 
 
 def test_a_driver_that_died_among_the_seeds_does_not_repeat_them() -> None:
-    scene = warm(Scene(a_spec(parallelism=1)), {"E1": "R"}, {"E1": "RA"}, {"E2": "R"})
-    loop = scene.loop(search_id="beta")
+    scene = Scene(a_spec(parallelism=1), seeds=seeds({"E1": "R"}, {"E1": "RA"}, {"E2": "R"}))
+    loop = scene.loop()
     loop.recover()
     while len(scene.trials()) < 2:
         loop.tick()
     scene.clock.sleep(60.0)
-    assert scene.loop(search_id="beta").run() is SearchStatus.COMPLETED
+    assert scene.loop().run() is SearchStatus.COMPLETED
     assert [trial.origin for trial in scene.trials()] == [WARM_START] * 3 + ["in order"] * 3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -11,6 +14,8 @@ from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget
 from nas.domain.search_space import SearchSpace, StageChoices
+from nas.domain.trial import Trial
+from nas.engine.lease import LeaseLost
 from nas.engine.loop import SearchLoop
 from tests.fakes.mortal import AccidentProneBackend, Killed, MortalDatabase
 from tests.fakes.strategy import InOrder
@@ -23,20 +28,31 @@ STAGES = ("E1", "Mid", "D1")
 ACCIDENTS = ("killed", "lost", "lost after the work", "broken")
 
 
+def turn(loop: SearchLoop, times: int) -> None:
+    for _ in range(times):
+        loop.tick()
+
+
 class SearchLife(RuleBasedStateMachine):
     """One search, its user, its workers and a row of mortal drivers."""
 
     @initialize(
-        trials=st.integers(1, 12), parallelism=st.integers(1, 3), attempts=st.integers(1, 3), bounded=st.booleans()
+        trials=st.integers(1, 12),
+        parallelism=st.integers(1, 3),
+        attempts=st.integers(1, 3),
+        bounded=st.booleans(),
+        seeds=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=4),
     )
-    def submit(self, trials: int, parallelism: int, attempts: int, bounded: bool) -> None:
+    def submit(
+        self, trials: int, parallelism: int, attempts: int, bounded: bool, seeds: list[tuple[int, int]]
+    ) -> None:
         bounds = (OutcomeConstraint(metric="params", at_most=24_000.0),) if bounded else ()
         spec = a_spec(
             budget=Budget(trials=trials), parallelism=parallelism, max_attempts=attempts, constraints=bounds
         )
-        self.scene = Scene(spec, SPACE)
+        self.scene = Scene(spec, SPACE, seeds=tuple(SPACE.decode(codes) for codes in seeds))
         self.database = MortalDatabase(self.scene.database)
-        self.verdicts: dict[int, str] = {}
+        self.verdicts: dict[int, Trial] = {}
         self.deaths = self.lost = 0
         self.start()
 
@@ -76,6 +92,23 @@ class SearchLife(RuleBasedStateMachine):
     @rule()
     def kill_the_driver(self) -> None:
         self.start()
+
+    @rule()
+    def stop_the_driver_until_another_took_over_and_let_it_go_on(self) -> None:
+        """What SIGSTOP and SIGCONT do: the first driver still believes that it drives."""
+        sleeper = self.loop
+        self.start()
+        before = self.scene.trials(), self.scene.search
+        with suppress(LeaseLost):  # a step that only reads does not notice
+            turn(sleeper, 3)
+        self.lost += 3  # what its workers finish meanwhile is found in the journal
+        sleeper.stop()
+        assert (self.scene.trials(), self.scene.search) == before
+
+    @precondition(lambda self: not self.scene.search.status.is_terminal)
+    @rule(params=st.sampled_from([24_000.0, 26_000.0, 28_000.0, None]))
+    def move_the_bounds(self, params: float | None) -> None:
+        self.scene.move_bounds(*([OutcomeConstraint(metric="params", at_most=params)] if params else []))
 
     @rule(commits=st.integers(1, 8), after=st.booleans())
     def doom_the_driver(self, commits: int, after: bool) -> None:
@@ -117,10 +150,11 @@ class SearchLife(RuleBasedStateMachine):
     @invariant()
     def a_verdict_is_for_good(self) -> None:
         for trial in self.scene.trials():
-            if trial.number in self.verdicts:
-                assert trial.digest == self.verdicts[trial.number]
+            known = self.verdicts.get(trial.number)
+            if known is not None and not known.is_screened:
+                assert trial == known
             if trial.status.is_terminal:
-                self.verdicts[trial.number] = trial.digest
+                self.verdicts[trial.number] = trial
 
     @invariant()
     def nothing_is_done_twice(self) -> None:
@@ -136,7 +170,18 @@ class SearchLife(RuleBasedStateMachine):
         for trial in self.scene.trials():
             failed = [attempt for attempt in trial.attempts if attempt.failure is not None]
             assert len(failed) <= self.scene.spec.max_attempts
-        assert len(self.scene.trials(TrialStatus.RUNNING)) <= self.scene.spec.parallelism
+        parallelism = self.scene.spec.parallelism
+        running = len(self.scene.trials(TrialStatus.RUNNING))
+        assert running <= (1 if parallelism == 1 else 2 * parallelism)  # as many again may wait at the door
+
+    @invariant()
+    def rows_and_event_log_agree(self) -> None:
+        with self.scene.database.reader() as uow:
+            log = uow.events.after("alpha", 0, 10_000)
+        assert [number for number, *_ in log] == list(range(1, len(log) + 1))
+        trials = [json.loads(payload)["facts"] for _, kind, payload, _ in log if kind == "trial"]
+        told = {facts["number"]: facts["status"] for facts in trials}
+        assert told == {trial.number: trial.status.value for trial in self.scene.trials()}
 
     def teardown(self) -> None:
         """Left alone, the search ends, with its whole budget spent."""
