@@ -46,12 +46,16 @@ def configure_logging(log_format: LogFormat = "console", log_level: LogLevel = "
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    text = [structlog.processors.format_exc_info] if log_format == "json" else []
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=always,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *text, hide_secrets, last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,  # as text, so that nothing in it escapes the next one
+                hide_secrets,
+                last,
+            ],
         )
     )
     logging.basicConfig(level=log_level.upper(), handlers=[handler], force=True)
