@@ -18,6 +18,8 @@ from nas.errors import TransientError
 
 _START_S: Final = 30.0
 _STOP_S: Final = 5.0
+_LONGEST_PATH: Final = 90
+"""Of a socket; the systems allow little more than a hundred bytes."""
 
 
 class InProcessServer:
@@ -41,7 +43,7 @@ class InProcessServer:
         from api.server import make_app
 
         self.token = f"local-{new_secret()}"
-        self._folder = Path(tempfile.mkdtemp(prefix="blocksmith-"))  # readable by its owner alone
+        self._folder = _private_folder()
         self.socket = self._folder / "http"
         app = make_app(installation, own_token=self.token)
         config = uvicorn.Config(
@@ -67,3 +69,9 @@ class InProcessServer:
         self._server.should_exit = True
         self._thread.join(_STOP_S)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _private_folder() -> Path:
+    """A new folder that its owner alone may read, with a path short enough for a socket."""
+    usual = len(tempfile.gettempdir()) + len("/blocksmith-12345678/http") <= _LONGEST_PATH
+    return Path(tempfile.mkdtemp(prefix="blocksmith-", dir=None if usual else "/tmp"))

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from storage.unit_of_work import SqlUnitOfWork
 
 
+_SHOWN = 200
+"""Libraries in a list; those used last."""
+
+
 def read_search_library(service: Service, uow: SqlUnitOfWork, search: Search) -> Document:
     """The library of one search, block by block."""
     blocks = service.blocks.of(uow, search)
@@ -48,7 +52,7 @@ def read_libraries(uow: SqlUnitOfWork, project: str | None) -> list[Document]:
             "entries": found.entries,
             "searches": list(found.searches),
         }
-        for found in uow.libraries.list(project)
+        for found in uow.libraries.list(project)[:_SHOWN]
     ]
 
 
