@@ -27,12 +27,13 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--searches", type=int, default=20)
     parser.add_argument("--keep", type=Path, help="keep logs in this folder; its path must be short")
+    parser.add_argument("--short", action="store_true", help="small searches, exactly as many as asked for")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("chaos").setLevel(logging.INFO)
     folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
-    summary = run(folder, options.faults, options.seed, options.database, options.searches)
+    summary = run(folder, options)
     summary |= {"seconds": round(time.monotonic() - began, 1), "seed": options.seed, "database": options.database}
     if options.keep is None and not summary["violations"]:
         shutil.rmtree(folder, ignore_errors=True)
@@ -42,19 +43,19 @@ def main() -> int:
     return 1 if summary["violations"] else 0
 
 
-def run(folder: Path, faults: int, seed: int, database: str, searches: int) -> dict[str, object]:
+def run(folder: Path, options: argparse.Namespace) -> dict[str, object]:
     """One whole run in a folder of its own; everything is stopped when it returns."""
-    service = Service(folder, database, seed)
+    service = Service(folder, options.database, options.seed)
     without = frozenset() if service.has_disk else frozenset({"fill disk"})
-    rig = Rig(service, draw_schedule(seed, faults, database, without), seed, searches)  # type: ignore[arg-type]
+    schedule = draw_schedule(options.seed, options.faults, options.database, without)
+    rig = Rig(service, schedule, options.seed, options.searches, options.short)
     try:
         service.start()
         rig.run()
-        summary = rig.summary()
+        return rig.summary()
     finally:
         keep_evidence(folder, service)
         service.stop()
-    return summary
 
 
 if __name__ == "__main__":

@@ -38,12 +38,14 @@ class Rig:
     Args:
         schedule: Bursts, in order.
         searches: Searches to submit at least; more follow as long as faults do.
+        short: Small searches, exactly so many.
     """
 
     service: Service
     schedule: Sequence[Burst]
     seed: int
     searches: int
+    short: bool = False
     violations: list[Violation] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
     faults: int = 0
@@ -54,7 +56,8 @@ class Rig:
         self.injector = Injector(self.service)
         self.recovery = Recovery(lambda: read_standings(self.service.database))
         service = self.service
-        self.traffic = Traffic(service.urls, service.key, str(service.folder / "teacher"), self.seed, self.searches)
+        teacher, most = str(service.folder / "teacher"), self.searches if self.short else None
+        self.traffic = Traffic(service.urls, service.key, teacher, self.seed, most)
         self.listener = Listener(service.urls[0], service.key, self.traffic.open_searches)
         self.traffic.start()
         self.listener.start()

@@ -37,7 +37,9 @@ ON_POSTGRESQL = {"kill database": 2, "stop database": 1, "delay rows": 1, "drop 
 
 LASTING = ("stop", "fill", "delay", "drop", "repeat")
 SHORTEST_S, LONGEST_S = 1.0, 20.0
-LARGEST_BURST = 5
+LARGEST_BURST = 8
+BURST_S = 8.0
+"""Faults of one burst begin within this time."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ Burst = tuple[Fault, ...]
 
 
 def draw_schedule(seed: int, faults: int, database: Database, without: frozenset[str] = frozenset()) -> list[Burst]:
-    """Bursts of one to five faults, together exactly `faults`.
+    """Bursts of one to eight faults, together exactly `faults`.
 
     Kinds are dealt like cards: every kind has come before the deck is shuffled again.
 
@@ -96,4 +98,4 @@ def _fault(draw: random.Random, number: int, kind: str) -> Fault:
     lasts = kind.startswith(LASTING)
     # Most stops are short, some outlive a lease: uniform in the logarithm.
     lasts_s = SHORTEST_S * (LONGEST_S / SHORTEST_S) ** draw.random() if lasts else 0.0
-    return Fault(number, kind, round(draw.uniform(0.0, 6.0), 2), round(lasts_s, 2), draw.randrange(1000))
+    return Fault(number, kind, round(draw.uniform(0.0, BURST_S), 2), round(lasts_s, 2), draw.randrange(1000))

@@ -35,22 +35,25 @@ SPACE = {
 class Traffic:
     """A thread of requests to both APIs in turn, repeated until they are answered.
 
+    Args:
+        most: Small searches, no more than these; else larger ones without end, four at a time.
+
     Attributes:
         restless: Whether searches are paused, resumed, cancelled and bounded; else only submitted.
         answers: Status codes and connection errors by number.
         refusals: Answers that a valid request must not get.
     """
 
-    def __init__(self, urls: list[str], key: str, teacher: str, seed: int, searches: int) -> None:
+    def __init__(self, urls: list[str], key: str, teacher: str, seed: int, most: int | None = None) -> None:
         self.restless = False
         self.answers: Counter[str] = Counter()
         self.refusals: list[str] = []
-        self.wanted = searches
         self._urls = itertools.cycle(urls)
         self._headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
         self._teacher = teacher
         self._draw = random.Random(seed)
         self._seed = seed
+        self._most = most
         self._lock = threading.Lock()
         self._searches: dict[str, str] = {}
         self._bounds: dict[str, int] = {}
@@ -100,7 +103,7 @@ class Traffic:
     def _run(self) -> None:
         while not self._stop.wait(self._draw.uniform(0.2, 1.2)):
             active = self.open_searches()
-            if len(active) < ACTIVE or (self.submitted < self.wanted and self._draw.random() < 0.05):
+            if len(active) < ACTIVE and (self._most is None or self.submitted < self._most):
                 self._submit(self.submitted)
             elif self.restless and active:
                 self._bother(self._draw.choice(active))
@@ -113,7 +116,8 @@ class Traffic:
             self._set_intent(search, action)
 
     def _submit(self, number: int) -> None:
-        spec = a_spec(f"chaos-{self._seed}-{number:03d}", self._teacher, seed=1000 * self._seed + number)
+        name, small = f"chaos-{self._seed}-{number:03d}", self._most is not None
+        spec = a_spec(name, self._teacher, seed=1000 * self._seed + number, small=small)
         key = {"Idempotency-Key": f"{self._seed}-{number}"}
         answer = self._insist("POST", "/v1/searches", spec, key, expected=(200, 201))
         if answer is not None:
@@ -190,7 +194,7 @@ class Traffic:
             return [search for search in self._searches.values() if search not in self._ended]
 
 
-def a_spec(name: str, teacher: str, *, seed: int) -> dict[str, Any]:
+def a_spec(name: str, teacher: str, *, seed: int, small: bool) -> dict[str, Any]:
     """A search of seconds that shares no job with one of another seed."""
     draw = random.Random(seed)
     return {
@@ -199,7 +203,7 @@ def a_spec(name: str, teacher: str, *, seed: int) -> dict[str, Any]:
         "calibration": {
             "source": "gaussian",
             "samples": 16,
-            "holdout": 256,
+            "holdout": 64 if small else 256,
             "latent_size": 8,
             "bands": 4,
             "seed": seed % 2**31,
@@ -208,7 +212,7 @@ def a_spec(name: str, teacher: str, *, seed: int) -> dict[str, Any]:
         "fidelity": {"metrics": ["noise_mse"], "batch": 8},
         "space": SPACE,
         "constraints": [{"metric": "noise_mse", "at_most": 10.0}],
-        "budget": {"trials": draw.randint(12, 36)},
+        "budget": {"trials": draw.randint(6, 12) if small else draw.randint(12, 36)},
         "strategy": {"name": draw.choice(["random", "sobol"])},
         "parallelism": draw.randint(1, 4),
         "max_attempts": draw.choice([2, 8, 8]),

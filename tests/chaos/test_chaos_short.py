@@ -1,0 +1,36 @@
+"""The rig in short, as continuous integration runs it: eight faults, three searches, every invariant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+
+def chaos(*arguments: str) -> dict[str, Any]:
+    """The summary of a run of the rig as a program."""
+    command = [sys.executable, "-m", "tests.chaos", "--faults", "8", "--searches", "3", "--short", *arguments]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=270)
+    assert finished.stdout, finished.stderr
+    summary: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    assert finished.returncode == (1 if summary["violations"] else 0)
+    return summary
+
+
+@pytest.mark.parametrize(("database", "seed"), [("sqlite", 653), ("postgresql", 1303)])
+def test_eight_faults_break_no_promise(database: str, seed: int) -> None:
+    """The seeds deal much in little time: coordinators, workers, APIs, messages, a disk; the database itself."""
+    summary = chaos("--database", database, "--seed", str(seed))
+    assert summary["violation_details"] == []
+    assert summary["faults"] == 8
+    assert summary["searches"] >= 3
+    assert summary["completed"] + summary["ended_otherwise"].get("cancelled", 0) == summary["searches"]
+    assert summary["evaluations"] > 0
