@@ -100,9 +100,7 @@ function ClusterPanel() {
                       <td>${one.host}</td>
                       <td class="number">${duration(one.age_s)} ago</td>
                       <td class="small">
-                        ${Object.entries(one.state)
-                          .map(([name, state]) => `${name} ${Array.isArray(state) ? state.length : state}`)
-                          .join(" · ")}
+                        ${stateText(one.state)}
                       </td>
                     </tr>
                   `,
@@ -114,4 +112,15 @@ function ClusterPanel() {
       }
     </section>
   `;
+}
+
+/** @param {Record<string, any>} state What a process says of itself. @returns {string} Without what is empty. */
+function stateText(state) {
+  const told = Object.entries(state).map(([name, value]) => {
+    if (Array.isArray(value)) return `${name} ${value.length}`;
+    if (value === null || typeof value !== "object") return value === false ? "" : `${name} ${value}`;
+    const inner = stateText(value);
+    return inner && `${name} (${inner})`;
+  });
+  return told.filter(Boolean).join(" · ");
 }

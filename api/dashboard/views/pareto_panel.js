@@ -22,7 +22,8 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
   const [drawn, redrawLines] = useState(0);
   const latest = useRef(/** @type {any} */ ({}));
   latest.current = { query };
-  const knee = !draft && front && sameAxes(front.axes, shown) ? front.knee : null;
+  const known = !draft && front && sameAxes(front.axes, shown) ? front.knee : null;
+  const knee = known === trials.number[analysis.best] ? null : known;
   const range = useMemo(
     () => fittingRange(trials, version, shown, everything),
     [trials.revision, version, ...shown, everything],

@@ -140,8 +140,8 @@ function Measured({ trial, bounds }) {
         trial.band_noise_mse.length > 0 &&
         html`
           <p class="small muted">
-            Noise MSE by timestep band, early to late:
-            ${trial.band_noise_mse.map((value) => quantity(value)).join(" · ")}
+            Noise MSE by timestep band, early to late:${" "}
+              ${trial.band_noise_mse.map((value) => quantity(value)).join(" · ")}
           </p>
         `
       }
@@ -166,8 +166,9 @@ function Attempts({ trial }) {
   if (!trial.attempts.length)
     return html`
       <p class="muted">
-        No attempts:
-        ${trial.status === "completed" ? "the result was known already, or exact bounds decided." : "it waits for a worker."}
+        ${trial.status === "completed"
+          ? "No attempts: the result was known already, or exact bounds decided."
+          : "No attempts: it waits for a worker."}
       </p>
     `;
   return html`

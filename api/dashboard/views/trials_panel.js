@@ -120,6 +120,7 @@ function Grid({ rows, metrics, order, setOrder, trials, analysis, selected, quer
   return html`
     <div
       class="trial-grid"
+      style=${{ "--rows": `${ROW * Math.max(3, rows.length + 1)}px` }}
       ref=${box}
       role="grid"
       tabindex="0"
