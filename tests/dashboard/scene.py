@@ -51,7 +51,7 @@ def measured(job: Job, workspace: Workspace) -> Result:
         case EvaluateArchitecture(architecture=architecture), Evaluation():
             luck = int(hashlib.sha256(architecture.digest.encode()).hexdigest()[:6], 16)
             if luck % UNLUCKY == 0:
-                raise EvaluationError("The network's output is not finite.", "Its blocks cannot be combined.")
+                raise EvaluationError("The network's output is not <b>finite</b>.", "Its blocks cannot be combined.")
             noise = noise_mse(architecture.choices) * (0.85 + 0.3 * luck / 0xFFFFFF) / 20
             values = {"noise_mse": noise, "noise_mse_relative": noise * 1.07, "feature_distance": noise**0.5}
             metrics = {name: Measurement(mean=value, sem=0.03 * value, samples=64) for name, value in values.items()}
