@@ -79,4 +79,4 @@ def _workers(service: Service, *, can_ask: bool) -> Document:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return int(value) if isinstance(value, int | float) else 0
