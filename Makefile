@@ -14,6 +14,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 FAULTS ?= 200
 SEED ?= 1
 DATABASE ?= sqlite
+WORKERS ?= 2
 DEMO_DATA := demo-output/data
 
 .PHONY: help demo demo-stop test page-types setup setup-development lint types layers check docs openapi chaos bench-service clean
@@ -44,8 +45,8 @@ demo: setup  ## the main job through the service: distil, search, front, export,
 demo-stop: setup  ## stop the service that `make demo` left running
 	$(BIN)/blocksmith down --data $(DEMO_DATA)
 
-test: setup-development  ## the whole test suite
-	$(BIN)/python -m pytest
+test: setup-development  ## the whole test suite, two files at a time (WORKERS=0: one after the other)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: setup-development
 	$(BIN)/ruff check .
