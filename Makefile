@@ -16,6 +16,10 @@ SEED ?= 1
 DATABASE ?= sqlite
 WORKERS ?= 2
 DEMO_DATA := demo-output/data
+DEMO_PORT ?= 8484
+# The demo is about this checkout, whatever server and database the shell is set up for.
+DEMO := env -u BLOCKSMITH_URL -u BLOCKSMITH_KEY -u BLOCKSMITH_DATABASE -u BLOCKSMITH_ARTIFACTS -u BLOCKSMITH_RAY_ADDRESS \
+	$(BIN)/blocksmith
 
 .PHONY: help demo demo-stop test page-types setup setup-development lint types layers check docs openapi chaos bench-service clean
 
@@ -37,13 +41,13 @@ setup: $(VENV)/.installed  ## create .venv with everything the product needs
 setup-development: $(VENV)/.installed-development  ## and what its tests need
 
 demo: setup  ## the main job through the service: distil, search, front, export, page (about three minutes on two cores)
-	$(BIN)/blocksmith up --data $(DEMO_DATA) --detach
-	$(BIN)/blocksmith submit examples/reference-demo.yaml --data $(DEMO_DATA) --wait --output demo-output
-	@$(BIN)/blocksmith up --data $(DEMO_DATA) --detach
+	$(DEMO) up --data $(DEMO_DATA) --port $(DEMO_PORT) --detach
+	$(DEMO) submit examples/reference-demo.yaml --data $(DEMO_DATA) --wait --output demo-output
+	@$(DEMO) up --data $(DEMO_DATA) --port $(DEMO_PORT) --detach
 	@echo "Stop the service with: make demo-stop"
 
 demo-stop: setup  ## stop the service that `make demo` left running
-	$(BIN)/blocksmith down --data $(DEMO_DATA)
+	$(DEMO) down --data $(DEMO_DATA)
 
 test: setup-development  ## the whole test suite, two files at a time (WORKERS=0: one after the other)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
