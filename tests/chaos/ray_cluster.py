@@ -48,7 +48,11 @@ class RayCluster:
         ]
         start = [RAY, "start"]
         head = ["--head", f"--port={self._port}", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}"]
-        self.head = Program("ray head", [*start, *head, *common], whole, folder / "ray-head.log", contained=True)
+        # A container starts without the last one's notes; with them Ray takes the other node for a head.
+        forget = ["sh", "-c", 'rm -f "$0" && exec "$@"', str(folder / "ray" / "ray_current_cluster")]
+        self.head = Program(
+            "ray head", [*forget, *start, *head, *common], whole, folder / "ray-head.log", contained=True
+        )
         node = [*start, f"--address={self.address}", *common]
         self.node = Program("ray node", node, whole, folder / "ray-node.log", contained=True)
 
