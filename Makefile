@@ -74,8 +74,9 @@ page-types:  ## check the types of the page (fetches TypeScript by npx; needs No
 chaos: setup-development  ## kill, stop, cut and fill: FAULTS=200 SEED=1 DATABASE=sqlite|postgresql
 	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --database $(DATABASE)
 
-bench-service: setup-development  ## speed of the service: reads, streams, memory, fairness
-	$(BIN)/python -m benchmarks.service
+bench-service: setup-development  ## speed of the service and of a peer's storage: DATABASE=sqlite|postgresql
+	$(UV) --python $(BIN)/python -c constraints.txt -e '.[benchmarks]'
+	$(BIN)/python -m benchmarks.service --database $(DATABASE)
 
 check: lint types layers test  ## what continuous integration runs
 
