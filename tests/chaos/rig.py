@@ -68,6 +68,8 @@ class Rig:
                 ended = self._recover()
                 log.info("burst %d of %d is over; %d searches ended", number, len(self.schedule), len(ended))
             self._finish()
+        except TimeoutError as error:
+            self._note([Violation("moves again", "service", str(error))])
         finally:
             self.traffic.stop()
             self.listener.stop()
@@ -156,7 +158,7 @@ class Rig:
     def summary(self) -> dict[str, Any]:
         """What happened, for the last line."""
         statuses = [story.search.status.value for story in self.evidence.stories.values()]
-        missed = overlooked(self.evidence)
+        missed = overlooked(self.evidence) if self.evidence.evaluations else ["everything: nothing was evaluated"]
         refused = [f"valid request refused: {refusal}" for refusal in self.traffic.refusals]
         details = [f"{one.invariant}, {one.subject}: {one.detail}" for one in self.violations] + refused
         details += [f"the judge overlooks {name}" for name in missed]
