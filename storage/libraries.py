@@ -44,7 +44,7 @@ class SqlLibraries:
             library_uses, searches
         )
         rows = self._connection.execute(counted.where(*_of(project)).group_by(searches.c.library))
-        entries: dict[str, int] = dict(rows.tuples().all())
+        entries: dict[str, int] = {row[0]: row[1] for row in rows}
         return [
             LibrarySummary(id=library, entries=entries.get(library, 0), searches=tuple(ids))
             for library, ids in by_library.items()
