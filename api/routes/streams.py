@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
@@ -55,7 +56,8 @@ class EventStream(StreamingResponse):
         """Send what comes, each piece with a time limit."""
 
         async def send_soon(message: Any) -> None:
-            await asyncio.wait_for(send(message), SEND_PATIENCE_S)
+            async with asyncio.timeout(SEND_PATIENCE_S):
+                await send(message)
 
         try:
             await super().stream_response(send_soon)
@@ -131,8 +133,8 @@ def _stream(frames: AsyncIterator[bytes]) -> EventStream:
 async def _frames(service: Service, search_id: str, after: int) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MS)
     try:
-        async for event in service.hub.events(search_id, after, HEARTBEAT_S):
-            yield _frame(event) if event else format_sse_event(comment="still here")
+        async for events in service.hub.events(search_id, after, HEARTBEAT_S):
+            yield b"".join(map(_frame, events)) or format_sse_event(comment="still here")
     except NotFound:
         pass  # removed for good meanwhile: there is nothing more to come
     if await _has_ended(service, search_id):
@@ -160,6 +162,8 @@ async def _change_frames(told: AsyncIterator[News | None]) -> AsyncIterator[byte
         yield format_sse_event(event="search", data_str=json.dumps(change, separators=(",", ":")))
 
 
+@functools.lru_cache(maxsize=1024)
 def _frame(event: Event) -> bytes:
+    """One event on the wire; the same for everybody who listens, hence remembered."""
     data = json.dumps(_document(event), separators=(",", ":"))
     return format_sse_event(event=event.kind, data_str=data, id=str(event.id))

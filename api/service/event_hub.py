@@ -93,8 +93,8 @@ class EventHub:
         self._task: asyncio.Task[None] | None = None
         self._threads: anyio.CapacityLimiter | None = None
 
-    async def events(self, search_id: str, after: int, heartbeat_s: float) -> AsyncIterator[Event | None]:
-        """Events of a search after an id, those to come included; None now and then, when nothing happens.
+    async def events(self, search_id: str, after: int, heartbeat_s: float) -> AsyncIterator[tuple[Event, ...]]:
+        """Events of a search after an id, those to come included; none now and then, when nothing happens.
 
         Ends after the last event of a search that has ended, and when the listener is too slow.
 
@@ -109,13 +109,14 @@ class EventHub:
                 is_behind = head is None or cursor < head.last_event
                 news = await (self._catch_up(search_id, cursor) if is_behind else _next(listener, heartbeat_s))
                 if news is None:
-                    yield None
+                    yield ()
                     continue
                 head = news.head
-                for event in news.events:
-                    if is_behind or event.id == cursor + 1:
-                        yield event
-                        cursor = event.id
+                fresh = tuple(event for event in news.events if event.id > cursor)
+                # What a poll found may begin later than this listener stands; it catches up by itself then.
+                if fresh and (is_behind or fresh[0].id == cursor + 1):
+                    yield fresh
+                    cursor = fresh[-1].id
 
     async def changes(self, sees: Callable[[str], bool], heartbeat_s: float) -> AsyncIterator[News | None]:
         """Changes of all searches of the projects that the listener sees; None now and then.
@@ -244,6 +245,7 @@ def _heads(uow: SqlUnitOfWork, ids: list[str] | None) -> dict[str, Head]:
 
 async def _next(listener: _Listener, patience_s: float) -> News | None:
     try:
-        return await asyncio.wait_for(listener.inbox.get(), patience_s)
+        async with asyncio.timeout(patience_s):
+            return await listener.inbox.get()
     except TimeoutError:
         return None

@@ -174,9 +174,8 @@ def test_the_hub_outlives_a_database_that_is_away(served: Served, monkeypatch: p
 
     async def listen() -> list[int]:
         hub, ids, has_been_away = EventHub(reader), list[int](), False
-        async for event in hub.events("red-1", 0, heartbeat_s=0.05):
-            if event is not None:
-                ids.append(event.id)
+        async for events in hub.events("red-1", 0, heartbeat_s=0.05):
+            ids += [event.id for event in events]
             if len(ids) == TRIALS + 1 and not has_been_away:
                 has_been_away = True
                 is_away.set()
@@ -194,10 +193,10 @@ def test_a_listener_that_falls_behind_is_dropped_and_finds_what_it_missed_by_ask
 
     async def listen(after: int, busy_with: int) -> list[int]:
         hub, ids = EventHub(served.installation.database.reader), list[int]()
-        async for event in hub.events("red-1", after, heartbeat_s=0.3):
-            if event is None:
+        async for events in hub.events("red-1", after, heartbeat_s=0.3):
+            if not events:
                 break
-            ids.append(event.id)
+            ids += [event.id for event in events]
             for _ in range(busy_with):  # while more happens than fits into its inbox
                 await asyncio.to_thread(tell, served)
                 await asyncio.sleep(0.1)
