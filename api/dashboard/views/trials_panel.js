@@ -17,11 +17,7 @@ export function TrialsPanel({ model, query, analysis, selected }) {
   const [order, setOrder] = useState({ by: "number", down: true });
   const [text, setText] = useState("");
   const [only, setOnly] = useState("all");
-  const measuredOnes = Object.keys(trials.metrics).filter((metric) =>
-    trials.metrics[metric].mean.some((mean) => mean !== null),
-  );
-  const asked = [...analysis.objectives, ...analysis.bounds.map((bound) => bound.metric)];
-  const metrics = [...new Set([...asked, ...measuredOnes])].filter((metric) => measuredOnes.includes(metric));
+  const metrics = columnsAsked(trials, analysis);
   const rows = useMemo(() => {
     const matches = matcher(text, trials);
     const wanted = (i) =>
@@ -71,6 +67,15 @@ export function TrialsPanel({ model, query, analysis, selected }) {
       />
     </section>
   `;
+}
+
+/** @param {any} trials @param {any} analysis @returns {string[]} What was asked for first, then what else was measured. */
+function columnsAsked(trials, analysis) {
+  const asked = [...analysis.objectives, ...analysis.bounds.map((bound) => bound.metric)];
+  const isMeasured = (metric) => trials.metrics[metric]?.mean.some((mean) => mean !== null);
+  // The second convention of counting is one press away, in the trial itself.
+  const others = Object.keys(trials.metrics).filter((metric) => metric !== "gmacs_without_attention_products");
+  return [...new Set([...asked, ...others])].filter(isMeasured);
 }
 
 /** @param {any} props */
@@ -237,17 +242,17 @@ function Row({ index, position: i, trials, analysis, metrics, template, active, 
 function columnsOf(metrics) {
   return [
     { key: "number", label: "Trial", width: 64, sorts: true },
-    { key: "status", label: "Status", width: 146, sorts: true },
-    { key: "violation", label: "Bounds", width: 250, sorts: true },
+    { key: "status", label: "Status", width: 132, sorts: true },
+    { key: "violation", label: "Bounds", width: 190, sorts: true },
     ...metrics.map((metric) => ({
       key: metric,
       label: metricLabel(metric),
-      width: EXACT_METRICS.includes(metric) ? 132 : 164,
+      width: EXACT_METRICS.includes(metric) ? 112 : 150,
       sorts: true,
       number: true,
     })),
-    { key: "origin", label: "Origin", width: 100, sorts: true },
-    { key: "architecture", label: "Differs from the teacher at", width: 360, sorts: false },
+    { key: "origin", label: "Origin", width: 92, sorts: true },
+    { key: "architecture", label: "Differs from the teacher at", width: 260, sorts: false },
   ];
 }
 
