@@ -31,8 +31,9 @@ from benchmarks.service.peers import measure_peers
 from benchmarks.service.reads import measure_reads
 from benchmarks.service.site import Site
 from benchmarks.service.streams import measure_streams
+from nas.engine.pace import EVERYDAY
 
-SECTIONS = ("reads", "page", "streams", "resume", "fairness", "peers")
+SECTIONS = ("reads", "page", "streams", "fairness", "peers")
 log = logging.getLogger("bench")
 
 
@@ -60,7 +61,7 @@ def main() -> None:
 def measure(site: Site, searches: int, trials: int, repeats: int, only: tuple[str, ...]) -> dict[str, Any]:
     """Everything, by section."""
     document: dict[str, Any] = {"fill": fill_small(site, searches)}
-    large, document["coordinator"] = fill_large(site, trials)
+    large, document["coordinator"], document["resume"] = fill_large(site, trials)
     with site.client() as client:
         small = client.get("/v1/searches", params={"limit": 2}).json()["items"][1]["search"]
     if "reads" in only:
@@ -69,14 +70,12 @@ def measure(site: Site, searches: int, trials: int, repeats: int, only: tuple[st
         document["page"] = _flat(measure_page(site, large, max(3, repeats // 10)))
     if "streams" in only:
         document["streams"] = measure_streams(site, 60)
-    if "resume" in only:
-        document["resume"] = resume(site, trials)
     if "fairness" in only:
         from benchmarks.service.fairness import measure_fairness
 
         document["fairness"] = measure_fairness(site)
     if "peers" in only:
-        document["peers"] = measure_peers(site.folder, max(100, trials // 10))
+        document["peers"] = measure_peers(site.folder, max(100, trials // 20))
     return document
 
 
@@ -94,29 +93,34 @@ def fill_small(site: Site, searches: int) -> dict[str, float]:
     return {"searches": searches - 1, "submitted_per_s": (searches - 1) / submitted_s, "driven_s": driven_s}
 
 
-def fill_large(site: Site, trials: int) -> tuple[str, list[dict[str, Any]]]:
-    """One large search; memory of the process that drives it, on the way."""
+def fill_large(site: Site, trials: int) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
+    """One large search, its driver killed just before the end: memory on the way, and how long until it moves again.
+
+    Resuming is everything that a new process does once the dead one's lease is over, from taking it to the next
+    finished trial; its imports are left out.
+    """
     with site.client() as client:
         large = site.submit(client, "large", trials)
-    lines = _drive(site, large, "--every", str(trials // 10))
-    log.info("the large search: %s", lines[-1])
-    rows = [line for line in lines if "status" not in line]
-    return large, [{**row, "trials_per_s": row["trials"] / row["seconds"]} for row in rows]
-
-
-def resume(site: Site, trials: int) -> dict[str, Any]:
-    """A search of as many trials, killed one trial before its end: how long until it moves again."""
-    with site.client() as client:
-        search = site.submit(client, "killed", trials, seed=1)
-    driver = site.program("benchmarks.service.driver", search, "--every", "1", stdout=subprocess.PIPE)
+    driver = site.program("benchmarks.service.driver", large, "--every", str(trials // 20), stdout=subprocess.PIPE)
     assert driver.stdout is not None
+    rows: list[dict[str, Any]] = []
     for line in driver.stdout:
-        if json.loads(line).get("trials", 0) >= trials - 5:
+        row = json.loads(line)
+        rows.append({**row, "trials_per_s": row["trials"] / row["seconds"]})
+        if row["trials"] >= 0.95 * trials:
             break
     driver.kill()
     driver.wait()
-    (line,) = _drive(site, search, "--recover")
-    return {"trials": trials - 5, **{name: line[name] for name in ("resumed_s", "rss_mib")}}
+    log.info("the large search: %s", rows[-1])
+    time.sleep(EVERYDAY.lease_ttl_s + 1.0)
+    (resumed,) = _drive(site, large, "--recover")
+    log.info("resumed: %s", resumed)
+    _drive(site, large)
+    return (
+        large,
+        rows,
+        {"trials": rows[-1]["trials"], "resumed_s": resumed["resumed_s"], "rss_mib": resumed["rss_mib"]},
+    )
 
 
 def _drive(site: Site, *arguments: str) -> list[dict[str, Any]]:
