@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -26,8 +27,8 @@ from nas.engine.loop import SearchLoop
 from nas.engine.trial_phase import Strategy
 from workers.pool import Pool
 
-ROUNDS = 25
-"""Evaluations per worker."""
+ROUNDS = {2: 25, 16: 8}
+"""Evaluations per worker, by the number of workers."""
 GOAL = 0.05
 EXPECTED = {
     ("random", 2): "under 1 %: two transactions of some milliseconds between answer and next job, most of it ahead",
@@ -109,6 +110,7 @@ def measure(strategy: str, workers: int, evaluation_s: float) -> dict[str, Any]:
         "seconds per suggestion": sum(watched[0].seconds) / suggestions,
         "suggestions per call": suggestions / len(watched[0].counts),
         "our CPU seconds": cpu_s,
+        "load average": os.getloadavg()[0],
     }
 
 
@@ -118,7 +120,7 @@ def submit(installation: Installation, strategy: str, workers: int) -> Search:
         name="overhead",
         constraints=(OutcomeConstraint(metric="noise_mse", at_most=0.03),),
         strategy=StrategySpec(name=strategy),
-        budget=Budget(trials=ROUNDS * workers),
+        budget=Budget(trials=ROUNDS[workers] * workers),
         parallelism=workers,
     )
     space = describe_teacher(spec).space
