@@ -7,6 +7,7 @@ import itertools
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -22,14 +23,24 @@ _numbers = itertools.count()
 
 
 @functools.cache
-def postgresql_address() -> str:
-    """Address of a server of this test run; it stops and is deleted when the run ends."""
+def _postgresql() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel warns where there is no desktop session
         import pgserver
 
-        server = pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete")
-    address = str(server.get_uri())
+        return pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete")
+
+
+def stop_postgresql() -> None:
+    """Stop and delete the server of this process, if one was started."""
+    if _postgresql.cache_info().currsize:
+        _postgresql().cleanup()
+
+
+@functools.cache
+def postgresql_address() -> str:
+    """Address of a server of this test run; it stops and is deleted when the run ends."""
+    address = str(_postgresql().get_uri())
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("SELECT pg_reload_conf()")
