@@ -74,26 +74,32 @@ class KnownCostAcquisition(AcquisitionFunction):
 
     @torch.no_grad()
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
-        """Greedily the best candidates, each treated as pending before the next: rows and scores."""
-        left = torch.ones(len(self.task.candidates), dtype=torch.bool)
+        """Greedily the best candidates, each treated as pending before the next: rows and scores.
+
+        The whole space is scored once, with the posterior mean; only the finalists are scored again, with
+        all draws and for every choice: a pending architecture repels its neighbours, and makes no winner
+        of a candidate that was far behind.
+        """
+        finalists = self._finalists(count)
         rows, scores = [], []
-        for _ in range(min(count, len(left))):
-            row, score = self._best(left)
-            left[row] = False
+        for _ in range(min(count, len(finalists))):
+            score = self._scores(self.task.candidates[finalists], _DRAWS)
+            best = int(score.argmax())
+            row = int(finalists[best])
             rows.append(row)
-            scores.append(score)
+            scores.append(float(score[best]))
+            finalists = torch.cat([finalists[:best], finalists[best + 1 :]])
             chosen = self.task.candidates[row : row + 1]
             self.task = replace(self.task, pending=torch.cat([self.task.pending, chosen]))
         return self.task.candidates[rows], torch.tensor(scores, dtype=torch.float64)
 
-    def _best(self, left: Tensor) -> tuple[int, float]:
-        positions = left.nonzero().squeeze(-1)
-        if len(positions) > _FINALISTS:
-            rough = self._scores(self.task.candidates[positions], 0)
-            positions = positions[rough.topk(_FINALISTS).indices.sort().values]
-        scores = self._scores(self.task.candidates[positions], _DRAWS)
-        best = int(scores.argmax())
-        return int(positions[best]), float(scores[best])
+    def _finalists(self, count: int) -> Tensor:
+        candidates = self.task.candidates
+        most = _FINALISTS + count - 1
+        if len(candidates) <= most:
+            return torch.arange(len(candidates))
+        finalists: Tensor = self._scores(candidates, 0).topk(most).indices.sort().values
+        return finalists
 
     def _scores(self, codes: Tensor, draws: int) -> Tensor:
         """Log scores of `N x d` variant numbers; with no draws, from the posterior mean of the baseline."""
