@@ -32,6 +32,8 @@ QUIET = {
     "RAY_AUTH_MODE": "token",
     # Ray ends a process that cannot reach the control plane for this long. Ours is started anew, so: soon.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
+    # Joining asks for a node of the cluster, and waits a minute for one that has just died, unless told otherwise.
+    "RAY_gcs_server_request_timeout_seconds": "20",
 }
 
 

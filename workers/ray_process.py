@@ -31,6 +31,8 @@ MOST_SILENCE = 20
 """Seconds without a word after which Ray's process is taken for hung. Counted one by one: a coordinator that
 was itself stopped for an hour has noticed a single second."""
 LONGEST_START_S = 120.0
+LONGEST_JOIN_S = 40.0
+"""Joining waits for others, and may wait for one that was alive a moment ago: better to ask again."""
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 10.0
 
@@ -62,6 +64,7 @@ class RayProcess:
         prepare: Callable[[], None] | None = None,
     ) -> None:
         self._arguments = (workspace, execute, address, cpus, logs, prepare)
+        self._is_joining = bool(address)
         self._news: queue.SimpleQueue[Outcome | WorkersLost | None] = queue.SimpleQueue()
         self._loss: WorkersLost | None = None
         self._sending = threading.Lock()
@@ -176,12 +179,17 @@ class RayProcess:
         while listener.is_alive() and not self._is_closed.is_set():
             silent_s = 0 if self._has_spoken.wait(1.0) else silent_s + 1
             self._has_spoken.clear()
-            if silent_s > (MOST_SILENCE if self._came_up.is_set() else LONGEST_START_S):
+            if silent_s > self._longest_silence_s():
                 self._failure = "Ray's process does not answer."
                 log.warning("%s It is replaced.", self._failure)
                 return
             if silent_s == 0:
                 self._is_closed.wait(0.2)
+
+    def _longest_silence_s(self) -> float:
+        if self._came_up.is_set():
+            return MOST_SILENCE
+        return LONGEST_JOIN_S if self._is_joining else LONGEST_START_S
 
     def _listen(self, connection: Connection) -> None:
         with contextlib.suppress(EOFError, OSError, TypeError):  # the last when it is closed meanwhile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from nas.domain.job import Job, Outcome
 from storage.artifacts import DirectoryWorkspace
 from tests.workers.deeds import a_job, act
 from workers import ray_process
-from workers.pool import Pool, PoolClient
+from workers.pool import Pool, PoolClient, WorkersLost
 from workers.ray_process import RayProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -105,6 +106,19 @@ def test_a_host_that_hangs_is_replaced(crew: Crew, monkeypatch: pytest.MonkeyPat
     host.send_signal(signal.SIGSTOP)
     assert crew.wait().failure is None
     assert not host.is_running()
+
+
+def test_a_cluster_that_never_answers_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_process, "LONGEST_JOIN_S", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        workers = RayProcess(DirectoryWorkspace(tmp_path), address=address, execute=act)
+        try:
+            for _ in range(2):
+                with pytest.raises(WorkersLost, match="does not answer"):
+                    workers.poll(PATIENCE_S)
+        finally:
+            workers.close()
 
 
 SLOW_FLOOR = """
