@@ -16,7 +16,8 @@ SEED ?= 1
 DATABASE ?= sqlite
 WORKERS ?= 2
 DEMO_DATA := demo-output/data
-DEMO_PORT ?= 8484
+# The port of the page; by default 8484 or the next free one.
+DEMO_PORT ?=
 # The demo is about this checkout, whatever server and database the shell is set up for.
 DEMO := env -u BLOCKSMITH_URL -u BLOCKSMITH_KEY -u BLOCKSMITH_DATABASE -u BLOCKSMITH_ARTIFACTS -u BLOCKSMITH_RAY_ADDRESS \
 	$(BIN)/blocksmith
@@ -41,9 +42,9 @@ setup: $(VENV)/.installed  ## create .venv with everything the product needs
 setup-development: $(VENV)/.installed-development  ## and what its tests need
 
 demo: setup  ## the main job through the service: distil, search, front, export, page (about three minutes on two cores)
-	$(DEMO) up --data $(DEMO_DATA) --port $(DEMO_PORT) --detach
+	$(DEMO) up --data $(DEMO_DATA) $(if $(DEMO_PORT),--port $(DEMO_PORT)) --detach
 	$(DEMO) submit examples/reference-demo.yaml --data $(DEMO_DATA) --wait --output demo-output
-	@$(DEMO) up --data $(DEMO_DATA) --port $(DEMO_PORT) --detach
+	@$(DEMO) up --data $(DEMO_DATA) $(if $(DEMO_PORT),--port $(DEMO_PORT)) --detach
 	@echo "Stop the service with: make demo-stop"
 
 demo-stop: setup  ## stop the service that `make demo` left running

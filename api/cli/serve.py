@@ -27,7 +27,10 @@ LifelineOption = Annotated[bool, typer.Option("--lifeline", hidden=True, help="S
 def up(
     data: DataOption = None,
     host: HostOption = None,
-    port: PortOption = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port (default: 8484 or the next free one; 0 takes any free one)."),
+    ] = None,
     slots: Annotated[int | None, typer.Option(min=0, help="Jobs at once (default: as many as cores).")] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Run in the background; `blocksmith down` stops it.")
@@ -49,7 +52,8 @@ def up(
         _announce(record, key, settings.data, detached=detach, as_json=as_json)
 
     if not detach:
-        run_service(settings, announce, _reporter(settings))
+        asked_for = "port" in settings.model_fields_set
+        run_service(settings, announce, _reporter(settings), must_have_port=asked_for)
         return
     given = {"--host": host, "--port": port, "--slots": slots}
     arguments = [text for name, value in given.items() if value is not None for text in (name, str(value))]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from contextlib import suppress
 from typing import Final
 
 from nas.errors import Conflict, Fault, SpecError
 
+NEIGHBOURS: Final = 16
 _BACKLOG: Final = 512
 _PAUSE_S: Final = 0.2
 
@@ -37,6 +39,24 @@ def listen(host: str, port: int, patience_s: float = 0.0) -> socket.socket:
                 time.sleep(_PAUSE_S)
                 continue
             raise _refused(host, port, error) from None
+
+
+def listen_near(host: str, port: int, patience_s: float = 0.0) -> socket.socket:
+    """Listen at an address, or at one of the next ports when somebody else listens there.
+
+    For a port that nobody asked for: two services on one machine are nothing unusual.
+
+    Raises:
+        Conflict: If all of them are taken.
+        SpecError: If the host is no address of this machine.
+    """
+    try:
+        return listen(host, port, patience_s)
+    except Conflict:
+        for other in range(port + 1, min(port + NEIGHBOURS, 1 << 16)):
+            with suppress(Conflict):
+                return listen(host, other)
+        raise
 
 
 def address_of(listener: socket.socket) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from api.installation import Installation
 from api.settings import Settings
 from api.up.child import Child
-from api.up.listener import address_of, listen
+from api.up.listener import address_of, listen, listen_near
 from api.up.local_key import local_key
 from api.up.record import ServerRecord, erase_record, read_record, running_server, write_record
 from api.up.supervisor import Signals, supervise
@@ -26,7 +26,11 @@ _PORT_PATIENCE_S: Final = 15.0
 
 
 def run_service(
-    settings: Settings, announce: Callable[[ServerRecord, str], None], say: Callable[[str], None]
+    settings: Settings,
+    announce: Callable[[ServerRecord, str], None],
+    say: Callable[[str], None],
+    *,
+    must_have_port: bool = True,
 ) -> None:
     """Serve a data directory until SIGINT or SIGTERM, then drain and return; nothing is left running.
 
@@ -34,6 +38,7 @@ def run_service(
         settings: Where, and at which address.
         announce: Called once the page answers, with the record and the key of this machine.
         say: Told what happens to the processes.
+        must_have_port: Whether a taken port is an error; else one of the next is as good.
 
     Raises:
         Conflict: If the directory is served already, or the port is taken.
@@ -46,7 +51,7 @@ def run_service(
     with _sole_owner(settings.data), signals.heeded():
         installation = Installation(settings=settings)
         key = local_key(installation)
-        with _listening(settings) as listener:
+        with _listening(settings, must_have_port) as listener:
             url = address_of(listener)
             children = _children(settings, listener, logs, say)
             try:
@@ -80,10 +85,11 @@ def _sole_owner(data: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
+def _listening(settings: Settings, must_have_port: bool) -> Iterator[socket.socket]:
     # After a kill -9 the processes left behind end by themselves, and the port comes free within seconds.
     was_killed = read_record(settings.data) is not None
-    listener = listen(settings.host, settings.port, _PORT_PATIENCE_S if was_killed else 0.0)
+    take = listen if must_have_port else listen_near
+    listener = take(settings.host, settings.port, _PORT_PATIENCE_S if was_killed else 0.0)
     try:
         yield listener
     finally:

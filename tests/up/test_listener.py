@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from api.up.listener import address_of, listen
+from api.up.listener import address_of, listen, listen_near
 from nas.errors import Conflict, SpecError
 
 
@@ -26,6 +26,11 @@ def test_a_taken_port_is_told_with_the_next_one() -> None:
         port = first.getsockname()[1]
         with pytest.raises(Conflict, match=f"--port {port + 1}"):
             listen("127.0.0.1", port)
+
+
+def test_a_port_that_nobody_asked_for_may_be_the_next_free_one() -> None:
+    with listen("127.0.0.1", 0) as first, listen_near("127.0.0.1", first.getsockname()[1]) as second:
+        assert first.getsockname()[1] < second.getsockname()[1] < first.getsockname()[1] + 16
 
 
 def test_a_port_that_comes_free_is_waited_for() -> None:
