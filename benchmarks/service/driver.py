@@ -72,7 +72,7 @@ def make_loop(installation: Installation, search: Search, progress: Progress, ev
     """A loop as a coordinator makes it, but for its workers."""
     return SearchLoop(
         search.id,
-        teacher_stages(search.spec.teacher),
+        search.stages or teacher_stages(search.spec.teacher),
         open_unit_of_work=installation.database.unit_of_work,
         open_reader=installation.database.reader,
         backend=TableBackend(evaluation_s),

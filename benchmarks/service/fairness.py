@@ -123,7 +123,7 @@ def _start(site: Site, pool: Pool, search_id: str, project: str) -> SearchLoop:
     client: PoolClient = pool.client(search_id, project, search.spec.parallelism)
     loop = SearchLoop(
         search_id,
-        teacher_stages(search.spec.teacher),
+        search.stages or teacher_stages(search.spec.teacher),
         open_unit_of_work=site.database.unit_of_work,
         open_reader=site.database.reader,
         backend=client,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from api.installation import Installation
 from api.settings import Settings
 from api.up.local_key import local_key
 from tests.chaos.postgresql import PostgreSQL
+
+log = logging.getLogger("bench")
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC: dict[str, Any] = {
@@ -73,7 +76,10 @@ class Site:
         return subprocess.Popen(command, env=self.environment, cwd=ROOT, text=True, **how)
 
     def close(self) -> None:
-        """Stop API and database."""
+        """Stop API and database; what the API had to complain about is shown."""
+        for line in (self.folder / "api.log").read_text().splitlines():
+            if "[error" in line or "[warning" in line or "Error" in line:
+                log.warning("the API said: %s", line[:400])
         self._api.send_signal(signal.SIGTERM)
         try:
             self._api.wait(15)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -27,37 +28,59 @@ def measure_streams(site: Site, trials: int) -> dict[str, Any]:
 
 async def _follow_all(site: Site, search: str) -> dict[str, Any]:
     limits = httpx.Limits(max_connections=FOLLOWERS + 1)
+    followers = [Follower() for _ in range(FOLLOWERS)]
     async with httpx.AsyncClient(base_url=site.url, headers=site.headers, timeout=120, limits=limits) as client:
-        followers = [asyncio.create_task(_follow(client, search)) for _ in range(FOLLOWERS)]
+        following = [asyncio.create_task(follower.follow(client, search)) for follower in followers]
         await asyncio.sleep(2.0)  # all are connected before anything happens
         driver = site.program("benchmarks.service.driver", search, "--evaluation-s", "0.05")
-        results = await asyncio.gather(*followers)
+        await asyncio.gather(*following)
         await asyncio.to_thread(driver.wait)
         last = (await client.get(f"/v1/searches/{search}")).json()["last_event"]
-    missed = sum(ids != list(range(1, last + 1)) for ids, _ in results)
-    delays = [delay for _, delays in results for delay in delays]
+    delays = [delay for follower in followers for delay in follower.delays]
     return {
         "clients": FOLLOWERS,
         "events": last,
         "deliveries": len(delays),
-        "clients_that_missed_or_repeated": missed,
+        "clients_that_missed_or_repeated": sum(one.ids != list(range(1, last + 1)) for one in followers),
+        "reconnections": sum(one.connections - 1 for one in followers),
         **quantiles_ms(delays),
     }
 
 
-async def _follow(client: httpx.AsyncClient, search: str) -> tuple[list[int], list[float]]:
-    ids: list[int] = []
-    delays: list[float] = []
-    kind = ""
-    accept = {"Accept": "text/event-stream"}
-    async with client.stream("GET", f"/v1/searches/{search}/events", params={"after": 0}, headers=accept) as answer:
+class Follower:
+    """One client of a stream, which comes back with the id of its last event, as browsers do.
+
+    Attributes:
+        ids: Events that arrived.
+        delays: Seconds that each took.
+        connections: Times it connected.
+    """
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.delays: list[float] = []
+        self.connections = 0
+        self._has_ended = False
+
+    async def follow(self, client: httpx.AsyncClient, search: str) -> None:
+        """Hear everything until the search ends."""
+        while not self._has_ended:
+            self.connections += 1
+            headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self.ids[-1] if self.ids else 0)}
+            with contextlib.suppress(httpx.TransportError):
+                async with client.stream("GET", f"/v1/searches/{search}/events", headers=headers) as answer:
+                    answer.raise_for_status()
+                    await self._hear(answer)
+
+    async def _hear(self, answer: httpx.Response) -> None:
+        kind = ""
         async for line in answer.aiter_lines():
             if line.startswith("event:"):
                 kind = line[6:].strip()
             if line.startswith("data:") and kind != "end":
                 event = json.loads(line[5:])
-                ids.append(event["id"])
-                delays.append(time.time() - event["at"])
+                self.ids.append(event["id"])
+                self.delays.append(time.time() - event["at"])
             if kind == "end":
-                break
-    return ids, delays
+                self._has_ended = True
+                return
