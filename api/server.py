@@ -33,6 +33,8 @@ from api.service.heartbeat import keep_beating
 from api.service.state import Service
 
 THREADS: Final = 40
+COLLECTIONS: Final = (20_000, 20, 50)
+"""Looking through a process that has met torch takes a quarter of a second, and some request waits for it: seldom."""
 _SUMMARY: Final = "Hardware-aware architecture search: searches, trials, fronts, exports."
 _DESCRIPTION: Final = """
 Send `Authorization: Bearer KEY` with every request. A key belongs to one project or to the whole
@@ -61,6 +63,7 @@ def make_app(installation: Installation, own_token: str | None = None) -> FastAP
         # What is here now stays for good: garbage collection need not look at it again and again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECTIONS)
         beating = None if own_token else asyncio.create_task(keep_beating(service))
         yield
         if beating is not None:
