@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos.recovery import PATIENCE_S
 from tests.chaos.rig import Rig, keep_evidence
 from tests.chaos.schedule import draw_schedule
 from tests.chaos.service import Service
@@ -26,6 +27,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--searches", type=int, default=20)
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE_S, help="seconds in which a search must move again"
+    )
     parser.add_argument("--keep", type=Path, help="keep logs in this folder; its path must be short")
     parser.add_argument("--short", action="store_true", help="small searches, exactly as many as asked for")
     options = parser.parse_args()
@@ -48,7 +52,7 @@ def run(folder: Path, options: argparse.Namespace) -> dict[str, object]:
     service = Service(folder, options.database, options.seed)
     without = frozenset() if service.has_disk else frozenset({"fill disk"})
     schedule = draw_schedule(options.seed, options.faults, options.database, without)
-    rig = Rig(service, schedule, options.seed, options.searches, options.short)
+    rig = Rig(service, schedule, options.seed, options.searches, options.patience, options.short)
     try:
         service.start()
         rig.run()

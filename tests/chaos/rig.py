@@ -17,7 +17,7 @@ from tests.chaos.evidence import Evidence, JobLog, read_stories, read_tokens
 from tests.chaos.injector import Injector, Undo
 from tests.chaos.invariants import Violation, judge
 from tests.chaos.listener import Listener
-from tests.chaos.recovery import Recovery, read_standings
+from tests.chaos.recovery import PATIENCE_S, Recovery, read_standings
 from tests.chaos.schedule import Burst, Fault
 from tests.chaos.service import Service
 from tests.chaos.traffic import Traffic
@@ -38,6 +38,7 @@ class Rig:
     Args:
         schedule: Bursts, in order.
         searches: Searches to submit at least; more follow as long as faults do.
+        patience_s: How long a search may take to move again after a fault.
         short: Small searches, exactly so many.
     """
 
@@ -45,6 +46,7 @@ class Rig:
     schedule: Sequence[Burst]
     seed: int
     searches: int
+    patience_s: float = PATIENCE_S
     short: bool = False
     violations: list[Violation] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
@@ -54,7 +56,7 @@ class Rig:
         """Apply every burst, wait for recovery after each, see every search to its end."""
         self.jobs = JobLog(self.service.data / "logs")
         self.injector = Injector(self.service)
-        self.recovery = Recovery(lambda: read_standings(self.service.database))
+        self.recovery = Recovery(lambda: read_standings(self.service.database), self.patience_s)
         service = self.service
         teacher, most = str(service.folder / "teacher"), self.searches if self.short else None
         self.traffic = Traffic(service.urls, service.key, teacher, self.seed, most)
