@@ -10,6 +10,11 @@
 
 export const EXACT_METRICS = ["params", "gmacs", "gmacs_without_attention_products", "table_latency_ms"];
 
+/** @param {string} metric @returns {boolean} Whether it says how near to the teacher a network is. */
+export function isFidelity(metric) {
+  return !EXACT_METRICS.includes(metric) && metric !== "latency_ms";
+}
+
 /** Trial classes, as small integers for fast columns. */
 export const UNMEASURED = 0;
 export const FEASIBLE = 1;
@@ -43,9 +48,7 @@ export function violations(points, bounds) {
  * @returns {Uint8Array} The class of every trial.
  */
 export function classify(points, violation) {
-  const fidelity = Object.keys(points.metrics).filter(
-    (name) => !EXACT_METRICS.includes(name) && name !== "latency_ms",
-  );
+  const fidelity = Object.keys(points.metrics).filter(isFidelity);
   const result = new Uint8Array(violation.length);
   for (let i = 0; i < result.length; i++) {
     if (Number.isNaN(violation[i])) continue;

@@ -20,9 +20,10 @@ def test_projects_keys_and_audit_are_kept(scene: Scene, server: Server, open_pag
     expect(page.get_by_role("row", name="vision")).to_contain_text("0 of 500")
 
     page.get_by_label("Keys and audit of").select_option("vision")
-    page.get_by_label("What is it for?", exact=False).or_(page.get_by_label("Name of a new key")).fill("nightly")
-    page.get_by_label("Role").select_option("reader")
-    page.get_by_role("button", name="Create key").click()
+    keys = page.get_by_role("region", name="Keys of vision")
+    keys.get_by_label("Name of a new key").fill("nightly")
+    keys.get_by_label("Role").select_option("reader")
+    keys.get_by_role("button", name="Create key").click()
     secret = page.locator(".secret")
     expect(secret).to_have_text(re.compile(r"^bsk_[a-z0-9]{12}_[\w-]{43}$"))
     token = secret.inner_text()
@@ -38,3 +39,21 @@ def test_projects_keys_and_audit_are_kept(scene: Scene, server: Server, open_pag
     page.reload()
     page.get_by_label("Keys and audit of").select_option("vision")
     expect(page.get_by_role("table", name="Writes, newest first")).to_contain_text("key")
+
+
+def test_keys_of_the_whole_installation_are_listed_for_those_who_have_one(
+    scene: Scene, server: Server, open_page: Open
+) -> None:
+    scene.key("reader", project="default")
+    page = open_page(server.url, scene.key(), "/admin")
+    keys = page.get_by_role("region", name="Keys of the whole installation")
+    expect(keys.get_by_role("row", name="a admin")).to_contain_text("yours")
+    keys.get_by_label("Name of a new key").fill("watcher")
+    keys.get_by_label("Role").select_option("reader")
+    keys.get_by_role("button", name="Create key").click()
+    expect(keys.get_by_role("row", name="watcher")).to_contain_text("valid")
+    expect(keys.get_by_role("row")).to_have_count(3)  # the project's key stands with its project
+
+    of_project = open_page(server.url, scene.key("admin", project="default"), "/admin")
+    expect(of_project.get_by_role("region", name="Keys of default")).to_be_visible()
+    expect(of_project.get_by_role("region", name="Keys of the whole installation")).to_have_count(0)

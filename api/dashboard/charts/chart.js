@@ -1,6 +1,6 @@
 /**
  * One ECharts canvas. The library is loaded when the first chart is; what is drawn follows `option`, and a zoom
- * survives every update.
+ * survives every update that leaves the axes what they are.
  */
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-standalone.mjs";
@@ -19,15 +19,17 @@ export function loadCharts() {
  * @param {any} props.option What to draw; drawn when it changes.
  * @param {string} props.label What it shows, for those who do not see it.
  * @param {string} props.name Class of the box.
+ * @param {string} [props.axes] What the axes measure, and how; a zoom ends when it changes.
  * @param {(chart: any) => void} [props.onReady] Hears of the chart once, to listen to it.
  * @param {(chart: any) => void} [props.onDrawn] Called whenever positions on the canvas may have moved.
  * @param {any} [props.children] What lies above the canvas.
  */
-export function Chart({ option, label, name, onReady, onDrawn, children }) {
+export function Chart({ option, label, name, axes, onReady, onDrawn, children }) {
   const box = useRef(/** @type {any} */ (null));
   const [chart, setChart] = useState(/** @type {any} */ (null));
   const drawn = useRef(onDrawn);
   drawn.current = onDrawn;
+  const before = useRef(axes);
 
   useEffect(() => {
     let made;
@@ -52,7 +54,9 @@ export function Chart({ option, label, name, onReady, onDrawn, children }) {
   }, []);
   useEffect(() => {
     if (!chart) return;
-    chart.setOption(keepingZoom(chart, option), { replaceMerge: ["series"] });
+    const same = before.current === axes;
+    before.current = axes;
+    chart.setOption(same ? keepingZoom(chart, option) : unzoomed(option), { replaceMerge: ["series"] });
     drawn.current?.(chart);
   }, [chart, option]);
   return html`
@@ -77,6 +81,11 @@ function keepingZoom(chart, option) {
     return start > 0 || end < 100 ? { ...zoom, startValue, endValue } : zoom;
   });
   return { ...option, dataZoom };
+}
+
+/** @param {any} option */
+function unzoomed(option) {
+  return { ...option, dataZoom: option.dataZoom?.map((zoom) => ({ ...zoom, start: 0, end: 100 })) };
 }
 
 /** Room around the plot, the same for every chart so that lines above the canvas know where to lie. */

@@ -7,34 +7,36 @@ import { metricLabel, quantity } from "../format.js";
 import { html, useRef } from "../vendor/preact-standalone.mjs";
 import { GRID } from "./chart.js";
 
-/** A key press moves by this share of what is visible; with Shift by ten times that. */
+/** A key press moves by this share of what is visible, which is a factor on a log axis; with Shift by ten of them. */
 const STEP = 0.005;
 
 /**
  * @param {object} props
  * @param {any} props.chart
  * @param {"x" | "y"} props.axis
+ * @param {import("./scale.js").Scale} props.scale
  * @param {string} props.metric
  * @param {string} props.unit
  * @param {number} props.value
  * @param {boolean} props.moved Whether it differs from the saved bound.
  * @param {(value: number) => void} props.onMove
  */
-export function EpsilonLine({ chart, axis, metric, unit, value, moved, onMove }) {
+export function EpsilonLine({ chart, axis, scale, metric, unit, value, moved, onMove }) {
   const line = useRef(/** @type {any} */ (null));
   const finder = axis === "y" ? { yAxisIndex: 0 } : { xAxisIndex: 0 };
   const size = axis === "y" ? chart.getHeight() - GRID.bottom : chart.getWidth() - GRID.right;
   const first = axis === "y" ? GRID.top : GRID.left;
   const ends = [first, size].map((pixel) => chart.convertFromPixel(finder, pixel));
-  const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const place = Math.min(size, Math.max(first, chart.convertToPixel(finder, value)));
+  const visible = Math.abs(ends[1] - ends[0]);
+  const [low, high] = [Math.min(...ends), Math.max(...ends)].map(scale.value);
+  const pixel = Math.min(size, Math.max(first, chart.convertToPixel(finder, scale.place(value))));
   const beyond = value > high ? "above what is shown" : value < low ? "below what is shown" : "";
 
   const drag = (event) => {
     if (!line.current.hasPointerCapture(event.pointerId)) return;
     const box = line.current.parentElement.getBoundingClientRect();
-    const pixel = axis === "y" ? event.clientY - box.top : event.clientX - box.left;
-    onMove(positive(chart.convertFromPixel(finder, Math.min(size, Math.max(first, pixel)))));
+    const at = axis === "y" ? event.clientY - box.top : event.clientX - box.left;
+    onMove(positive(scale.value(chart.convertFromPixel(finder, Math.min(size, Math.max(first, at))))));
   };
   const press = (event) => {
     const direction = { ArrowUp: 1, ArrowRight: 1, PageUp: 10, ArrowDown: -1, ArrowLeft: -1, PageDown: -10 }[
@@ -42,12 +44,12 @@ export function EpsilonLine({ chart, axis, metric, unit, value, moved, onMove })
     ];
     if (!direction) return;
     event.preventDefault();
-    onMove(positive(value + direction * STEP * (event.shiftKey ? 10 : 1) * (high - low)));
+    onMove(positive(scale.value(scale.place(value) + direction * STEP * (event.shiftKey ? 10 : 1) * visible)));
   };
   const style =
     axis === "y"
-      ? { top: `${place}px`, left: `${GRID.left}px`, right: `${GRID.right}px` }
-      : { left: `${place}px`, top: `${GRID.top}px`, bottom: `${GRID.bottom}px` };
+      ? { top: `${pixel}px`, left: `${GRID.left}px`, right: `${GRID.right}px` }
+      : { left: `${pixel}px`, top: `${GRID.top}px`, bottom: `${GRID.bottom}px` };
   return html`
     <div
       ref=${line}
@@ -61,7 +63,6 @@ export function EpsilonLine({ chart, axis, metric, unit, value, moved, onMove })
       aria-valuemax=${high}
       aria-valuenow=${value}
       aria-valuetext="at most ${quantity(value, unit)}"
-      
       onPointerDown=${(event) => {
         line.current.setPointerCapture(event.pointerId);
         event.preventDefault();

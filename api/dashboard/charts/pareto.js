@@ -1,8 +1,10 @@
 /** The Pareto plot as ECharts reads it: trials by class, error bars, the front as a step line, best and knee. */
 
 import { FEASIBLE, INFEASIBLE, SCREENED } from "../front.js";
-import { axisLabel, number } from "../format.js";
+import { axisLabel } from "../format.js";
 import { GRID, valueAxis } from "./chart.js";
+
+/** @typedef {import("./scale.js").Scale} Scale */
 
 /** Above this many trials, error bars are drawn for the front, the best and the selection only. */
 const MOST_ERROR_BARS = 400;
@@ -15,14 +17,14 @@ const Z95 = 1.96;
  * @param {import("../trial_table.js").TrialTable} given.trials
  * @param {import("../analysis.js").Analysis} given.analysis
  * @param {[string, string]} given.shown
+ * @param {Scale[]} given.scales Of x and y.
  * @param {Set<number> | null} given.selected Numbers; null when nothing is selected.
  * @param {number | null} given.knee Number of the trial.
- * @param {{y: [number, number] | null}} given.range What to show of the y axis; null for all.
+ * @param {([number, number] | null)[]} given.ranges Places to show of either axis; null for all.
  * @param {Record<string, string>} given.colours
  */
-export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, range, colours }) {
-  const xs = trials.means(x);
-  const ys = trials.means(y);
+export function paretoOption({ trials, analysis, shown, scales, selected, knee, ranges, colours }) {
+  const [xs, ys] = shown.map((metric, axis) => placed(trials.means(metric), scales[axis]));
   const at = (i) => [xs[i], ys[i], trials.number[i]];
   const ofClass = (wanted) => {
     const rows = [];
@@ -58,14 +60,9 @@ export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, 
       filterMode: "none",
       zoomOnMouseWheel: "ctrl",
     })),
-    xAxis: { ...valueAxis(axisLabel(x, trials.metrics[x]?.unit ?? ""), colours, number), nameGap: 28 },
+    xAxis: { ...metricAxis(shown[0], trials, scales[0], ranges[0], colours), nameGap: 28 },
     yAxis: [
-      {
-        ...valueAxis(axisLabel(y, trials.metrics[y]?.unit ?? ""), colours, number),
-        nameGap: 54,
-        min: range.y?.[0] ?? null,
-        max: range.y?.[1] ?? null,
-      },
+      { ...metricAxis(shown[1], trials, scales[1], ranges[1], colours), nameGap: 54 },
       { type: "value", min: 0, max: 1, show: false },
     ],
     series: [
@@ -73,7 +70,7 @@ export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, 
       scatter("Within the bounds", ofClass(FEASIBLE), { color: colours.feasible, opacity: faint }, { symbolSize: 8 }),
       scatter(
         "Screened",
-        screenedRug(trials, analysis, x),
+        screenedRug(trials, analysis, xs),
         { color: "transparent", borderColor: colours.infeasible, borderWidth: 1, opacity: 0.7 * faint },
         { yAxisIndex: 1, symbol: "triangle", symbolSize: 6, symbolRotate: 180 },
       ),
@@ -88,7 +85,7 @@ export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, 
         lineStyle: { color: colours.front, width: 1.4, opacity: selected ? 0.5 : 1 },
         itemStyle: { color: colours.front },
       },
-      errorBars(barred, trials, x, y, colours, analysis),
+      errorBars(barred, trials, shown, scales, colours, analysis),
       {
         ...scatter(
           "Selected",
@@ -102,6 +99,23 @@ export function paretoOption({ trials, analysis, shown: [x, y], selected, knee, 
       { ...scatter("Best and knee", markers, {}, {}), large: false, z: 6 },
     ],
   };
+}
+
+/** @param {(number | null)[]} values @param {Scale} scale */
+function placed(values, { place }) {
+  return values.map((value) => (value === null ? null : place(value)));
+}
+
+/**
+ * @param {string} metric @param {import("../trial_table.js").TrialTable} trials @param {Scale} scale
+ * @param {[number, number] | null} range @param {Record<string, string>} colours
+ */
+function metricAxis(metric, trials, scale, range, colours) {
+  const [min, max] = range ?? [null, null];
+  // One tick for each power of ten, as long as they are several; the chart's own choice once zoomed.
+  const decades = scale.name === "log" && range ? Math.max(4, range[1] - range[0]) : 5;
+  const axis = valueAxis(axisLabel(metric, trials.metrics[metric]?.unit ?? ""), colours, scale.label);
+  return { ...axis, min, max, splitNumber: decades };
 }
 
 const STAR = "path://M8 0.8 10.2 5.6 15.4 6.2 11.5 9.7 12.6 14.9 8 12.3 3.4 14.9 4.5 9.7 0.6 6.2 5.8 5.6Z";
@@ -128,8 +142,7 @@ function scatter(name, data, itemStyle, more) {
 }
 
 /** Screened trials have a cost but no fidelity: marks along the upper edge. */
-function screenedRug(trials, analysis, x) {
-  const xs = trials.means(x);
+function screenedRug(trials, analysis, xs) {
   const rows = [];
   for (let i = 0; i < trials.length; i++)
     if (analysis.classes[i] === SCREENED && xs[i] !== null) rows.push([xs[i], 0.985, trials.number[i]]);
@@ -137,12 +150,15 @@ function screenedRug(trials, analysis, x) {
 }
 
 /** 95 % intervals of the mean, along whichever axes have an error. */
-function errorBars(positions, trials, x, y, colours, analysis) {
+function errorBars(positions, trials, shown, scales, colours, analysis) {
   const rows = positions.flatMap((i) => {
-    const [across, along] = [trials.measurement(x, i), trials.measurement(y, i)];
-    if (!across || !along || !(across.sem || along.sem)) return [];
-    const feasible = analysis.classes[i] === FEASIBLE ? 1 : 0;
-    return [[across.mean, along.mean, Z95 * across.sem, Z95 * along.sem, feasible]];
+    const measured = shown.map((metric) => trials.measurement(metric, i));
+    if (measured.includes(null) || !measured.some(({ sem }) => sem)) return [];
+    // Mean and both ends: on a logarithmic axis the mean is not in the middle.
+    const [across, along] = measured.map(({ mean, sem }, axis) =>
+      [mean, mean - Z95 * sem, mean + Z95 * sem].map(scales[axis].place),
+    );
+    return [[across[0], along[0], ...across.slice(1), ...along.slice(1), analysis.classes[i] === FEASIBLE ? 1 : 0]];
   });
   return {
     name: "95 % interval",
@@ -158,14 +174,14 @@ function errorBars(positions, trials, x, y, colours, analysis) {
 
 /** @param {any} api @param {Record<string, string>} colours */
 function cross(api, colours) {
-  const [x, y, dx, dy, feasible] = [0, 1, 2, 3, 4].map((d) => api.value(d));
+  const [x, y, left, right, low, high, feasible] = [0, 1, 2, 3, 4, 5, 6].map((d) => api.value(d));
   const line = ([x1, y1], [x2, y2]) => ({
     type: "line",
     shape: { x1, y1, x2, y2 },
     style: { stroke: feasible ? colours.feasible : colours.infeasible, lineWidth: 1, opacity: 0.6 },
   });
   const children = [];
-  if (dy) children.push(line(api.coord([x, y - dy]), api.coord([x, y + dy])));
-  if (dx) children.push(line(api.coord([x - dx, y]), api.coord([x + dx, y])));
+  if (low < high) children.push(line(api.coord([x, low]), api.coord([x, high])));
+  if (left < right) children.push(line(api.coord([left, y]), api.coord([right, y])));
   return { type: "group", children };
 }

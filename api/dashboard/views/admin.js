@@ -20,6 +20,7 @@ export function Admin({ me }) {
       <${ClusterPanel} />
       <${ProblemNotice} problem=${projects.problem} retry=${projects.reload} />
       <${ProjectsPanel} me=${me} projects=${projects} />
+      ${me.role === "admin" && !me.project && html`<${KeysPanel} project=${null} me=${me} />`}
       ${
         me.role === "admin" &&
         project &&

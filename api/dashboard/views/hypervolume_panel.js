@@ -1,7 +1,7 @@
 /** How the front grew, against a reference point that never moves. */
 
 import { Chart } from "../charts/chart.js";
-import { hypervolumeOption } from "../charts/hypervolume.js";
+import { hypervolumeOption, shares } from "../charts/hypervolume.js";
 import { metricLabel, number } from "../format.js";
 import { palette, useTheme } from "../parts/theme.js";
 import { html, useMemo, useState } from "../vendor/preact-standalone.mjs";
@@ -16,8 +16,9 @@ export function HypervolumePanel({ model, version }) {
     { bounds_version: version?.version },
     [model.pulse, version?.version],
   );
-  const option = useMemo(() => value && hypervolumeOption(value, palette()), [value, theme]);
-  const drawn = value?.points.length > 0;
+  const grown = useMemo(() => (value ? shares(value) : []), [value]);
+  const option = useMemo(() => hypervolumeOption(grown, palette()), [grown, theme]);
+  const drawn = grown.length > 0;
   return html`
     <section class="panel" aria-labelledby="hypervolume-title">
       <header>
@@ -36,7 +37,11 @@ export function HypervolumePanel({ model, version }) {
         drawn &&
         !asTable &&
         html`
-          <${Chart} name="hypervolume" option=${option} label="Hypervolume over trials; the table shows the same" />
+          <${Chart}
+            name="hypervolume"
+            option=${option}
+            label="Hypervolume over trials as a share of the reference box; the table shows the same"
+          />
         `
       }
       ${
@@ -49,14 +54,16 @@ export function HypervolumePanel({ model, version }) {
               <thead>
                 <tr>
                   <th scope="col" class="number">Trials</th>
+                  <th scope="col" class="number">Share of the box</th>
                   <th scope="col" class="number">Hypervolume</th>
                 </tr>
               </thead>
               <tbody>
-                ${value.points.map(
+                ${grown.map(
                   (point) => html`
                     <tr key=${point.trials}>
                       <td class="number">${point.trials}</td>
+                      <td class="number">${number(point.share)}</td>
                       <td class="number">${number(point.hypervolume)}</td>
                     </tr>
                   `,

@@ -1,4 +1,4 @@
-/** Keys of a project: made, listed, revoked. A secret is shown once. */
+/** Keys of a project or of the whole installation: made, listed, revoked. A secret is shown once. */
 
 import { change } from "../client.js";
 import { moment } from "../format.js";
@@ -8,9 +8,14 @@ import { useFetched } from "./use_fetched.js";
 
 const ROLES = ["reader", "submitter", "admin"];
 
-/** @param {{project: string, me: any}} props */
+/** @param {{project: string | null, me: any}} props Without a project: keys that belong to none. */
 export function KeysPanel({ project, me }) {
-  const keys = useFetched(`/v1/projects/${project}/keys`);
+  const path = project ? `/v1/projects/${project}/keys` : "/v1/keys";
+  const whose = project ? `Keys of ${project}` : "Keys of the whole installation";
+  const id = project ? "keys" : "installation-keys";
+  const keys = useFetched(path);
+  // The whole installation's list has every project's too; those stand with their projects.
+  const listed = keys.value?.items.filter((key) => key.project === project) ?? [];
   const [name, setName] = useState("");
   const [role, setRole] = useState("submitter");
   const [made, setMade] = useState(/** @type {any} */ (null));
@@ -28,24 +33,24 @@ export function KeysPanel({ project, me }) {
     event.preventDefault();
     if (name)
       act(async () => {
-        setMade(await change("POST", `/v1/projects/${project}/keys`, { name, role }));
+        setMade(await change("POST", path, { name, role }));
         setName("");
       });
   };
   return html`
-    <section class="panel" aria-labelledby="keys-title">
+    <section class="panel" aria-labelledby="${id}-title">
       <header>
-        <h2 id="keys-title">Keys</h2>
+        <h2 id="${id}-title">${whose}</h2>
         <form class="end" onSubmit=${create}>
-          <label class="hidden-text" for="key-name">Name of a new key</label>
+          <label class="hidden-text" for="${id}-name">Name of a new key</label>
           <input
-            id="key-name"
+            id="${id}-name"
             placeholder="What is it for?"
             value=${name}
             onInput=${(event) => setName(event.target.value)}
           />
-          <label class="hidden-text" for="key-role">Role</label>
-          <select id="key-role" value=${role} onChange=${(event) => setRole(event.target.value)}>
+          <label class="hidden-text" for="${id}-role">Role</label>
+          <select id="${id}-role" value=${role} onChange=${(event) => setRole(event.target.value)}>
             ${ROLES.map(
               (one) => html`
                 <option key=${one} value=${one} selected=${one === role}>${one}</option>
@@ -72,7 +77,7 @@ export function KeysPanel({ project, me }) {
       }
       <div class="scroll short" tabindex="0">
         <table>
-          <caption class="hidden-text">Keys of ${project}</caption>
+          <caption class="hidden-text">${whose}</caption>
           <thead>
             <tr>
               <th scope="col">Name</th>
@@ -84,7 +89,7 @@ export function KeysPanel({ project, me }) {
             </tr>
           </thead>
           <tbody>
-            ${(keys.value?.items ?? []).map(
+            ${listed.map(
               (key) => html`
                 <tr key=${key.key}>
                   <td>${key.name}</td>
@@ -118,7 +123,7 @@ export function KeysPanel({ project, me }) {
             )}
           </tbody>
         </table>
-        ${keys.value?.items.length === 0 && html`<p class="body muted">No keys of this project yet.</p>`}
+        ${keys.value && listed.length === 0 && html`<p class="body muted">None yet.</p>`}
       </div>
     </section>
   `;

@@ -3,6 +3,7 @@
 import { Chart } from "../charts/chart.js";
 import { EpsilonLine } from "../charts/epsilon_line.js";
 import { paretoOption } from "../charts/pareto.js";
+import { fittingRange, scaleFor } from "../charts/scale.js";
 import { metricLabel } from "../format.js";
 import { palette, useTheme } from "../parts/theme.js";
 import { setQuery } from "../router.js";
@@ -10,6 +11,13 @@ import { clearSelection, selectTrial } from "../selection.js";
 import { html, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
 import { FrontTable } from "./front_table.js";
 import { HoverCard } from "./hover_card.js";
+
+/** @type {("x" | "y")[]} */
+const AXES = ["x", "y"];
+const SCALES = [
+  ["linear", "Linear"],
+  ["log", "Log"],
+];
 
 /** @param {any} props */
 export function ParetoPanel({ model, front, query, version, bounds, draft, setDraft, shown, analysis, selected }) {
@@ -24,13 +32,16 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
   latest.current = { query };
   const known = !draft && front && sameAxes(front.axes, shown) ? front.knee : null;
   const knee = known === trials.number[analysis.best] ? null : known;
-  const range = useMemo(
-    () => fittingRange(trials, version, shown, everything),
-    [trials.revision, version, ...shown, everything],
-  );
+  const { scales, ranges } = useMemo(() => {
+    const values = shown.map((metric) => trials.means(metric));
+    const scales = AXES.map((axis, i) => scaleFor(shown[i], values[i], query[scaleKey(axis)]));
+    const whole = [true, everything]; // costs are of one order, so an even x axis shows them all
+    const saved = shown.map((metric) => version?.constraints.find((bound) => bound.metric === metric)?.at_most);
+    return { scales, ranges: scales.map((scale, i) => fittingRange(scale, values[i], saved[i], whole[i])) };
+  }, [trials.revision, version, ...shown, ...AXES.map((axis) => query[scaleKey(axis)]), everything]);
   const option = useMemo(
-    () => paretoOption({ trials, analysis, shown, selected, knee, range, colours: palette() }),
-    [trials.revision, analysis, selected, knee, range, theme],
+    () => paretoOption({ trials, analysis, shown, scales, selected, knee, ranges, colours: palette() }),
+    [trials.revision, analysis, selected, knee, ranges, theme],
   );
 
   const listen = (made) => {
@@ -59,8 +70,11 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
     <section class="panel" aria-labelledby="pareto-title">
       <header>
         <h2 id="pareto-title">Trials and front</h2>
-        <${AxisChoice} name="x" trials=${trials} value=${shown[0]} />
-        <${AxisChoice} name="y" trials=${trials} value=${shown[1]} />
+        ${AXES.map(
+          (axis, i) => html`
+            <${AxisChoice} key=${axis} name=${axis} trials=${trials} value=${shown[i]} scale=${scales[i].name} />
+          `,
+        )}
         <div class="end">
           ${
             selected &&
@@ -76,6 +90,7 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
           }
           ${
             !asTable &&
+            scales[1].name === "linear" &&
             html`
               <button
                 class="small"
@@ -99,6 +114,7 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
       <${Chart}
         name="pareto"
         option=${option}
+        axes=${shown.map((metric, i) => `${metric} ${scales[i].name}`).join()}
         onReady=${listen}
         onDrawn=${() => redrawLines((n) => n + 1)}
         label="${trials.length} trials, ${shown.map(metricLabel).join(" and ")}; the table shows the same"
@@ -112,11 +128,11 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
                 key=${metric}
                 chart=${chart}
                 axis=${metric === shown[1] ? "y" : "x"}
+                scale=${scales[metric === shown[1] ? 1 : 0]}
                 metric=${metric}
                 unit=${trials.metrics[metric]?.unit ?? "1"}
                 value=${atMost}
                 moved=${draft !== null}
-               
                 onMove=${(value) => move(metric, value)}
               />
             `,
@@ -141,22 +157,46 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
   `;
 }
 
-/** @param {{name: "x" | "y", trials: import("../trial_table.js").TrialTable, value: string}} props */
-function AxisChoice({ name, trials, value }) {
+/**
+ * What an axis shows, and how. Another metric begins with the scale that suits it.
+ *
+ * @param {{name: "x" | "y", trials: import("../trial_table.js").TrialTable, value: string,
+ *   scale: "linear" | "log"}} props
+ */
+function AxisChoice({ name, trials, value, scale }) {
   const known = Object.keys(trials.metrics).filter(
     (metric) => metric === value || trials.metrics[metric].mean.some((mean) => mean !== null),
   );
   return html`
-    <label class="inline small">
-      <span class="muted">${name}</span>
-      <select value=${value} onChange=${(event) => setQuery({ [name]: event.target.value })}>
-        ${known.map(
-          (metric) => html`
-            <option key=${metric} value=${metric} selected=${metric === value}>${metricLabel(metric)}</option>
+    <div class="bar">
+      <label class="inline small">
+        <span class="muted">${name}</span>
+        <select
+          value=${value}
+          onChange=${(event) => setQuery({ [name]: event.target.value, [scaleKey(name)]: "" })}
+        >
+          ${known.map(
+            (metric) => html`
+              <option key=${metric} value=${metric} selected=${metric === value}>${metricLabel(metric)}</option>
+            `,
+          )}
+        </select>
+      </label>
+      <span class="segmented" role="group" aria-label="Scale of ${name}">
+        ${SCALES.map(
+          ([one, text]) => html`
+            <button
+              key=${one}
+              class="small"
+              aria-pressed=${one === scale}
+              onClick=${() => setQuery({ [scaleKey(name)]: one })}
+            >
+              ${text}
+            </button>
           `,
         )}
-      </select>
-    </label>
+      </span>
+    </div>
   `;
 }
 
@@ -229,22 +269,9 @@ function Legend({ analysis, knee }) {
   `;
 }
 
-/**
- * What to show of the y axis: around the bound rather than all, because the cheapest architectures are so far
- * off that they would press everything else to the floor. Follows the saved bound, not the one being dragged.
- *
- * @returns {{y: [number, number] | null}}
- */
-function fittingRange(trials, version, [, y], everything) {
-  const bound = version?.constraints.find(({ metric }) => metric === y);
-  const means = (trials.metrics[y]?.mean ?? []).filter((mean) => mean !== null);
-  if (!bound || everything || !means.length) return { y: null };
-  const top = 3 * bound.at_most;
-  const [least, most] = means.reduce(
-    ([low, high], mean) => [Math.min(low, mean), Math.max(high, mean)],
-    [Infinity, -Infinity],
-  );
-  return { y: most <= top || least >= top ? null : [Math.min(0, least), top] };
+/** @param {"x" | "y"} axis @returns {string} Where the address keeps the scale chosen for it. */
+function scaleKey(axis) {
+  return `${axis}scale`;
 }
 
 /** @param {string[]} axes @param {string[]} shown */
