@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--searches", type=int, default=20)
     parser.add_argument(
-        "--patience", type=float, default=PATIENCE_S, help="seconds in which a search must move again"
+        "--patience", type=float, default=PATIENCE_S, help="seconds to move again in"
     )
     parser.add_argument("--keep", type=Path, help="keep logs in this folder; its path must be short")
     parser.add_argument("--short", action="store_true", help="small searches, exactly as many as asked for")
