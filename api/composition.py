@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,7 @@ def submit(installation: Installation, checked: CheckedSpec) -> Search:
         id=f"{_slug(spec.name)}-{secrets.token_hex(3)}",
         spec=spec,
         space=checked.space,
+        stages=checked.stages,
         problems=(spec.problem,),
         created_at=time.time(),
     )
@@ -92,9 +94,10 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
     pool = Pool(workers)
     try:
         workers.require_up()
+        threading.Thread(target=load_strategy, args=(search,), name="loading", daemon=True).start()
         loop = SearchLoop(
             search.id,
-            teacher_stages(search.spec.teacher),
+            search.stages or teacher_stages(search.spec.teacher),
             open_unit_of_work=database.unit_of_work,
             open_reader=database.reader,
             backend=pool.client(search.id, search.project, search.spec.parallelism),
@@ -130,6 +133,14 @@ def make_workers(
         logs=settings.data.resolve() / "logs",
         prepare=prepare,
     )
+
+
+def load_strategy(search: Search) -> None:
+    """Import what the strategy of a search needs, while its blocks are being made; may take seconds."""
+    from nas.strategy.base import strategy_for
+
+    if search.spec.budget.trials > search.spec.strategy.initial_trials:
+        strategy_for(search.spec.strategy.name, search.problem).load()
 
 
 def _make_strategy(search: Search, costs: ExactCosts) -> Strategy:

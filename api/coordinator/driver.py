@@ -101,6 +101,7 @@ class Driver(threading.Thread):
         return "at rest"
 
     def _begin(self, client: JobBackend) -> SearchLoop:
+        self._around.load_ahead(self.search)
         loop = self._make_loop(self._around.stages(self.search), client)
         with self._starting:
             self._loop = loop

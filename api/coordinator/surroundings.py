@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from api.composition import SystemClock, _make_strategy
+from api.composition import SystemClock, _make_strategy, load_strategy
 from api.installation import Installation
 from api.metrics import Metrics
 from api.teachers import teacher_stages
@@ -19,6 +20,7 @@ from nas.domain.teacher import TeacherRef
 from nas.domain.trial import Trial
 from nas.engine.lease import Heart
 from nas.engine.trial_phase import Strategy, Suggestion
+from nas.errors import UnknownName
 
 if TYPE_CHECKING:
     from workers.pool import Pool
@@ -51,13 +53,23 @@ class Surroundings:
 
     def stages(self, search: Search) -> tuple[str, ...]:
         """Every stage of a search's teacher, in order of execution."""
+        if search.stages:
+            return search.stages
         with _IMPORTING:
             return self.stages_of(search.spec.teacher)
+
+    def load_ahead(self, search: Search) -> None:
+        """Begin to import what the strategy of a search will need; returns at once."""
+        threading.Thread(target=self._load, args=(search,), name="loading", daemon=True).start()
 
     def make_strategy(self, search: Search, costs: ExactCosts) -> Strategy:
         """The strategy of a search, with a watch on it."""
         with _IMPORTING:
             return TimedStrategy(_make_strategy(search, costs), self.metrics)
+
+    def _load(self, search: Search) -> None:
+        with _IMPORTING, suppress(UnknownName):  # told when the strategy is made
+            load_strategy(search)
 
 
 class TimedStrategy:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TICK_S: Final = 0.04
+TICK_S: Final = 0.02
 ALL_TICKS: Final = 3
 """Every so many ticks all searches are looked at, if anybody wants to hear of all."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -31,6 +32,7 @@ class SpecDesk:
         self._threads: concurrent.futures.ThreadPoolExecutor | None = None
         self._starting = threading.Lock()
         self._catalogue: dict[str, Any] | None = None
+        self._is_settled = False
         self._places = threading.BoundedSemaphore(WORKERS + WAITING)
 
     def check(self, document: dict[str, Any]) -> CheckedSpec:
@@ -50,6 +52,7 @@ class SpecDesk:
         """
         if self._catalogue is None:
             self._catalogue = self._in_turn(_catalogue)
+            self._settle()
         return self._catalogue
 
     def close(self) -> None:
@@ -84,7 +87,19 @@ class SpecDesk:
         with offline(not self._settings.hub_downloads):
             checked = check_spec(document, describe_teacher, registered_names(), self._settings.roots)
             resolved: CheckedSpec = checked.evolve(spec=fingerprinted(checked.spec))
+        self._settle()
         return resolved
+
+    def _settle(self) -> None:
+        """Keep what torch brought along out of garbage collection.
+
+        Those million objects live as long as the process; looking at them again and again would hold up
+        every request for a quarter of a second.
+        """
+        if not self._is_settled:
+            self._is_settled = True
+            gc.collect()
+            gc.freeze()
 
 
 def _catalogue() -> dict[str, Any]:

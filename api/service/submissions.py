@@ -144,6 +144,7 @@ def _search_of(checked: CheckedSpec, order: Order) -> Search:
         id=f"{_slug(spec.name)}-{new_id(6)}",
         spec=spec,
         space=space,
+        stages=checked.stages,
         problems=(problem,),
         created_at=time.time(),
         project=order.project,

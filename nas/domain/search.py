@@ -111,6 +111,8 @@ class Search(Value):
     Attributes:
         id: Short unique name, chosen at submission.
         space: The resolved search space.
+        stages: Every stage of the teacher, searched or not, in order of execution, so that whoever drives
+            the search need not build the teacher; empty in rows of the first schema.
         problems: Versions of objectives and bounds; the last is in force.
         ran_s: Seconds spent running before the present run.
         failure: Why it failed.
@@ -124,6 +126,7 @@ class Search(Value):
     id: str
     spec: SearchSpec
     space: SearchSpace
+    stages: tuple[str, ...] = ()
     problems: Annotated[tuple[Problem, ...], Field(min_length=1)]
     status: SearchStatus = SearchStatus.CREATED
     intent: Intent = Intent.RUN

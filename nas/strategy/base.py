@@ -92,6 +92,10 @@ class Strategy(ABC):
             suggestions.extend(Suggestion(self._decode(codes), origin) for codes, origin in proposals)
         return suggestions
 
+    @classmethod  # noqa: B027  # most need nothing
+    def load(cls) -> None:
+        """Import what suggestions need, which may take seconds. Called ahead, it spares the first one the wait."""
+
     @abstractmethod
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """Up to `count` distinct variant numbers outside `seen`, each with its origin."""
@@ -132,6 +136,11 @@ def make_strategy(name: str, context: StrategyContext) -> Strategy:
     Raises:
         UnknownName: With the nearest spelling.
     """
+    return strategy_for(name, context.problem)(context)
+
+
+def strategy_for(name: str, problem: Problem) -> type[Strategy]:
+    """Like `make_strategy`, but the class alone."""
     if name == "auto":
-        name = "pareto" if context.problem.is_pareto else "epsilon_constraint"
-    return STRATEGIES.get(name)(context)
+        name = "pareto" if problem.is_pareto else "epsilon_constraint"
+    return STRATEGIES.get(name)

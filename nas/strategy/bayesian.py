@@ -42,6 +42,12 @@ class BayesianSearch(Strategy):
     trials that were screened, abandoned or failed carry no value and count only as seen.
     """
 
+    @classmethod
+    def load(cls) -> None:
+        """Import Ax, once; suggestions wait for it."""
+        with _ALONE, _undisturbed():
+            import nas.strategy.ax_translation  # noqa: F401
+
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """Warm-start points first, then the acquisition function's choice."""
         stages = len(self.context.space.stages)
