@@ -27,9 +27,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--searches", type=int, default=20)
-    parser.add_argument(
-        "--patience", type=float, default=PATIENCE_S, help="seconds to move again in"
-    )
+    parser.add_argument("--patience", type=float, default=PATIENCE_S, help="seconds to move again in")
     parser.add_argument("--keep", type=Path, help="keep logs in this folder; its path must be short")
     parser.add_argument("--short", action="store_true", help="small searches, exactly as many as asked for")
     options = parser.parse_args()
