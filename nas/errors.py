@@ -133,6 +133,12 @@ class TransientError(NasError):
     code = "transient_error"
 
 
+class DiskFull(TransientError):
+    """A disk has no room; whoever waits for it waits until somebody made some."""
+
+    code = "disk_full"
+
+
 class CorruptArtifact(NasError):
     """Stored bytes do not match their digest; they were discarded and must be made again."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from nas.errors import TransientError
+from nas.errors import DiskFull, TransientError
 
 _ASIDE, _CORRUPT = ".writing-", ".corrupt"
 
@@ -73,7 +74,8 @@ def leftovers(root: Path) -> Iterator[Path]:
 
 def unwritable(path: Path, error: OSError) -> TransientError:
     """The refusal of a disk."""
-    return TransientError(
+    kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else TransientError
+    return kind(
         f"{path.name} cannot be written ({error.strerror}).", "Free some space or check permissions, then try again."
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 
 from nas.domain.job import Failure, Job, Outcome
-from nas.engine.verdicts import backoff_s
+from nas.engine.verdicts import is_hindrance, is_last, wait_s
 from nas.ports import Clock, JobBackend
 
 
@@ -25,7 +25,8 @@ class Flights:
         self.max_attempts = max_attempts
         self._jobs: dict[str, Job] = {}
         self._unrecorded: deque[tuple[Job, Outcome]] = deque()
-        self._failures: dict[str, int] = {}
+        self._failures: Counter[str] = Counter()
+        self._hindrances: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -79,6 +80,8 @@ class Flights:
 
     def note_failure(self, key: str, failure: Failure) -> bool:
         """Count a failure of a job without a row; whether the job will be tried again."""
-        count = self._failures[key] = self._failures.get(key, 0) + 1
-        self._not_before[key] = self._clock.now() + backoff_s(count)
-        return failure.transient and count < self.max_attempts
+        counts = self._hindrances if is_hindrance(failure) else self._failures
+        counts[key] += 1
+        failures, hindrances = self._failures[key], self._hindrances[key]
+        self._not_before[key] = self._clock.now() + wait_s(failure, failures + hindrances)
+        return failure.transient and not is_last(failure, failures, hindrances, self.max_attempts)

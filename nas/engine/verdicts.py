@@ -14,6 +14,13 @@ from nas.ports import EvaluationCache
 LOST_WEIGHTS = ("corrupt_artifact", "not_found")
 """Codes of failures that go away when the blocks are made again."""
 
+HINDRANCES = ("disk_full",)
+"""Codes of troubles that no job is to blame for: they cost patience, and no attempt."""
+MOST_HINDRANCES = 100
+"""About a quarter of an hour of a full disk; after that the job is given up."""
+LONGEST_HINDRANCE_S = 10.0
+"""Somebody made room: that should be noticed soon."""
+
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 
@@ -25,15 +32,34 @@ def backoff_s(failures: int) -> float:
     return float(min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(failures - 1, 16)))
 
 
+def wait_s(failure: Failure | None, failures: int) -> float:
+    """Wait after a failure that was the n-th of its job; shorter when the job was only hindered."""
+    longest = LONGEST_HINDRANCE_S if is_hindrance(failure) else LONGEST_BACKOFF_S
+    return min(longest, backoff_s(failures))
+
+
+def is_hindrance(failure: Failure | None) -> bool:
+    """Whether the world was in the way, and not the job."""
+    return failure is not None and failure.code in HINDRANCES
+
+
+def is_last(failure: Failure, failures: int, hindrances: int, max_attempts: int) -> bool:
+    """Whether a job is given up, after so many failures of its own and so many hindrances, this one included."""
+    return hindrances >= MOST_HINDRANCES if is_hindrance(failure) else failures >= max_attempts
+
+
 def failures_of(trial: Trial) -> int:
-    """Attempts that count: those that failed. One that died with its coordinator does not."""
-    return sum(attempt.failure is not None for attempt in trial.attempts)
+    """Attempts that count: those that failed. One that died with its coordinator or was hindered does not."""
+    return sum(attempt.failure is not None and not is_hindrance(attempt.failure) for attempt in trial.attempts)
 
 
 def ready_at(trial: Trial) -> float:
     """Unix time from which a candidate may be claimed."""
-    ended_at = trial.attempts[-1].ended_at if trial.attempts else None
-    return 0.0 if ended_at is None else ended_at + backoff_s(failures_of(trial))
+    last = trial.attempts[-1] if trial.attempts else None
+    if last is None or last.ended_at is None:
+        return 0.0
+    troubles = sum(attempt.failure is not None for attempt in trial.attempts)
+    return last.ended_at + wait_s(last.failure, troubles)
 
 
 def claimed(trial: Trial, now: float) -> Trial:
@@ -95,6 +121,8 @@ def judge(trial: Trial, outcome: Outcome, costs: ExactCosts, max_attempts: int, 
     failure = failure or Failure(code="evaluation_error", message="The worker answered nothing.", transient=False)
     if not failure.transient and failure.code not in LOST_WEIGHTS:
         return trial.become(TrialStatus.ABANDONED, failure=failure, attempts=attempts)
-    if failures_of(trial) + 1 >= max_attempts:
+    after: Trial = trial.evolve(attempts=attempts)
+    hindrances = sum(is_hindrance(attempt.failure) for attempt in attempts)
+    if is_last(failure, failures_of(after), hindrances, max_attempts):
         return trial.become(TrialStatus.FAILED, failure=failure, attempts=attempts)
     return trial.become(TrialStatus.CANDIDATE, attempts=attempts)

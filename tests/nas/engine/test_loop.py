@@ -13,7 +13,7 @@ from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, LatencySpec
 from nas.engine.jobs import network_latency
 from nas.engine.pace import Pace
-from nas.errors import Conflict, CorruptArtifact, EvaluationError, NasError, NotFound, TransientError
+from nas.errors import Conflict, CorruptArtifact, DiskFull, EvaluationError, NasError, NotFound, TransientError
 from nas.ports import UnitOfWork
 from tests.fakes.backends import LossyBackend, SilentBackend
 from tests.fakes.mortal import MortalDatabase
@@ -147,6 +147,19 @@ def test_a_trial_fails_when_its_attempts_are_spent_and_the_search_goes_on() -> N
     tick_until(loop, SearchStatus.COMPLETED)
     assert [trial.status.value for trial in scene.trials()] == ["failed", "completed", "completed"]
     assert scene.trials()[0].failure.code == "transient_error"
+
+
+@pytest.mark.parametrize("status", [SearchStatus.PREPARING, SearchStatus.RUNNING])
+def test_a_full_disk_is_waited_for_and_costs_no_attempt(status: SearchStatus) -> None:
+    scene = Scene(a_spec(parallelism=1, budget=Budget(trials=3), max_attempts=1))
+    loop = scene.started()
+    tick_until(loop, status)
+    scene.executor.script.extend([DiskFull("There is no room.")] * 7)
+    began = scene.clock.now()
+    tick_until(loop, SearchStatus.COMPLETED)
+    assert [trial.status.value for trial in scene.trials()] == ["completed"] * 3
+    assert [facts["code"] for facts in scene.facts("retry")] == ["disk_full"] * 7
+    assert scene.clock.now() - began < 60
 
 
 def test_what_can_never_be_evaluated_is_abandoned_at_once() -> None:
