@@ -53,7 +53,8 @@ def change_intent(service: Service, caller: Caller, search_id: str, intent: Inte
             tell(uow, search.id, "intent", {"intent": intent.value, "by": caller.key}, now)
             note(uow, caller, f"{intent.value} search", search.id, project=search.project, at=now)
             uow.commit()
-    return search.evolve(intent=intent)  # type: ignore[no-any-return]
+    after: Search = search.evolve(intent=intent)
+    return after
 
 
 def delete(service: Service, caller: Caller, search_id: str) -> Search:
@@ -74,7 +75,8 @@ def delete(service: Service, caller: Caller, search_id: str) -> Search:
         tell(uow, search.id, "trash", {"deleted": True, "by": caller.key}, now)
         note(uow, caller, "delete search", search.id, project=search.project, at=now)
         uow.commit()
-    return search.evolve(deleted_at=now)  # type: ignore[no-any-return]
+    after: Search = search.evolve(deleted_at=now)
+    return after
 
 
 def restore(service: Service, caller: Caller, search_id: str) -> Search:
@@ -94,7 +96,8 @@ def restore(service: Service, caller: Caller, search_id: str) -> Search:
         tell(uow, search.id, "trash", {"deleted": False, "by": caller.key}, now)
         note(uow, caller, "restore search", search.id, project=search.project, at=now)
         uow.commit()
-    return search.evolve(deleted_at=None)  # type: ignore[no-any-return]
+    after: Search = search.evolve(deleted_at=None)
+    return after
 
 
 def move_bounds(

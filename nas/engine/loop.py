@@ -219,7 +219,6 @@ class SearchLoop:
         match job.payload:
             case EvaluateArchitecture():
                 assert self._trials is not None
-                assert self._trials is not None
                 self._trials.accept(ledger, search, job, outcome)
                 if outcome.failure is not None and outcome.failure.code in LOST_WEIGHTS:
                     self._library.doubt(job.payload.architecture)
