@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction
+from botorch.utils.sampling import draw_sobol_normal_samples
 from torch import Tensor
 
 from nas.strategy.posterior import Belief, EstimatedResponse, ExactResponse
 from nas.strategy.response import LogResponseGP, TableCostModel
 
 _DRAWS = 16
+_OTHER_SEED = 1_000
+"""Sets the draws of new pending architectures apart from those of the baseline."""
 _FINALISTS = 2048
 """Candidates that are scored again with all draws after a first round with the posterior mean."""
 _REFERENCE_QUANTILE = 0.75
@@ -55,6 +58,49 @@ class Task:
     seed: int
 
 
+class Baseline:
+    """Judged and pending architectures with a drawn value of every metric: what a candidate has to improve on.
+
+    Args:
+        models: Response or cost model of every metric.
+        task: What is asked.
+        draws: Number of draws; 0 stands for one: the posterior mean.
+    """
+
+    def __init__(self, models: Mapping[str, LogResponseGP | TableCostModel], task: Task, draws: int) -> None:
+        self.task = task
+        self.responses = {metric: _response(model, metric, task, draws) for metric, model in models.items()}
+        every = torch.ones(len(task.pending), dtype=torch.bool)
+        self._allowed = torch.cat([task.eligible, every])
+        self._values = {
+            metric: response.baseline.expand(max(draws, 1), -1) for metric, response in self.responses.items()
+        }
+
+    def incumbents(self) -> list[Tensor]:
+        """The objectives of what is feasible, in every draw: `m x 1` or `m x 2`."""
+        points = torch.stack([self._values[metric] for metric in self.task.objectives], dim=-1)
+        feasible = self._allowed.expand(points.shape[:2])
+        for metric, bound in self.task.bounds:
+            feasible = feasible & (self._values[metric] <= bound)
+        return [row[keep] for row, keep in zip(points, feasible, strict=True)]
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Add one pending architecture, by its value of every metric in every draw."""
+        self._allowed = torch.cat([self._allowed, torch.ones(1, dtype=torch.bool)])
+        self._values = {
+            metric: torch.cat([old, values[metric][:, None]], dim=1) for metric, old in self._values.items()
+        }
+
+
+def _response(
+    model: LogResponseGP | TableCostModel, metric: str, task: Task, draws: int
+) -> EstimatedResponse | ExactResponse:
+    if isinstance(model, LogResponseGP):
+        seed = task.seed + list(task.measured).index(metric)
+        return EstimatedResponse(model, task.judged, task.measured[metric], task.pending, draws, seed)
+    return ExactResponse(model, torch.cat([task.judged, task.pending]))
+
+
 class KnownCostAcquisition(AcquisitionFunction):
     """Scores candidates of a discrete space, larger is better; scores are logs and compare within one call.
 
@@ -68,71 +114,81 @@ class KnownCostAcquisition(AcquisitionFunction):
         self.models = models
         self.task = task
 
+    @torch.no_grad()
     def forward(self, X: Tensor) -> Tensor:
         """Scores of `b x 1 x d` variant numbers, `b`."""
-        return self._scores(X.squeeze(-2), _DRAWS)
+        return self._scores(X.squeeze(-2), Baseline(self.models, self.task, _DRAWS))
 
     @torch.no_grad()
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
         """Greedily the best candidates, each treated as pending before the next: rows and scores.
 
-        The whole space is scored once, with the posterior mean; only the finalists are scored again, with
-        all draws and for every choice: a pending architecture repels its neighbours, and makes no winner
-        of a candidate that was far behind.
+        Candidates that can gain are scored once, with the posterior mean; only the finalists are scored with
+        all draws, and again after every choice: a pending architecture repels its neighbours, and makes no
+        winner of a candidate that was far behind.
         """
-        finalists = self._finalists(count)
+        baseline = Baseline(self.models, self.task, _DRAWS)
+        finalists = self._finalists(count, baseline)
+        codes = self.task.candidates[finalists]
+        fields = {metric: response.field(codes) for metric, response in baseline.responses.items()}
+        normals = {
+            metric: draw_sobol_normal_samples(
+                count, _DRAWS, dtype=codes.dtype, seed=self.task.seed + _OTHER_SEED + place
+            )
+            for place, metric in enumerate(fields)
+        }
+        taken = torch.zeros(len(codes), dtype=torch.bool)
         rows, scores = [], []
-        for _ in range(min(count, len(finalists))):
-            score = self._scores(self.task.candidates[finalists], _DRAWS)
+        for number in range(min(count, len(codes))):
+            beliefs = {metric: field.belief() for metric, field in fields.items()}
+            score = self._gains(beliefs, baseline).masked_fill(taken, -torch.inf)
+            if not torch.isfinite(score).any():
+                score = self._gains(beliefs, baseline, far=True).masked_fill(taken, -torch.inf)
             best = int(score.argmax())
-            row = int(finalists[best])
-            rows.append(row)
+            taken[best] = True
+            rows.append(int(finalists[best]))
             scores.append(float(score[best]))
-            finalists = torch.cat([finalists[:best], finalists[best + 1 :]])
-            chosen = self.task.candidates[row : row + 1]
-            self.task = replace(self.task, pending=torch.cat([self.task.pending, chosen]))
+            baseline.add({m: field.add_pending(best, normals[m][:, number]) for m, field in fields.items()})
         return self.task.candidates[rows], torch.tensor(scores, dtype=torch.float64)
 
-    def _finalists(self, count: int) -> Tensor:
-        candidates = self.task.candidates
+    def _finalists(self, count: int, baseline: Baseline) -> Tensor:
+        """Rows of the candidates worth a second look: all of those that can gain, if there are not too many."""
+        rows = self._hopeful(baseline)
+        if len(rows) < count:
+            rows = torch.arange(len(self.task.candidates))
         most = _FINALISTS + count - 1
-        if len(candidates) <= most:
-            return torch.arange(len(candidates))
-        finalists: Tensor = self._scores(candidates, 0).topk(most).indices.sort().values
-        return finalists
+        if len(rows) <= most:
+            return rows
+        scores = self._scores(self.task.candidates[rows], Baseline(self.models, self.task, 0))
+        return rows[scores.topk(most).indices].sort().values
 
-    def _scores(self, codes: Tensor, draws: int) -> Tensor:
-        """Log scores of `N x d` variant numbers; with no draws, from the posterior mean of the baseline."""
-        responses = {metric: self._response(metric, draws) for metric in self.models}
-        beliefs = {metric: response.believe(codes) for metric, response in responses.items()}
-        baselines = {metric: response.baseline for metric, response in responses.items()}
-        every = torch.ones(len(self.task.pending), dtype=torch.bool)
-        feasible = torch.cat([self.task.eligible, every]).expand(max(draws, 1), -1)
-        for metric, bound in self.task.bounds:
-            feasible = feasible & (baselines[metric] <= bound)
-        points = torch.stack([baselines[metric].expand_as(feasible) for metric in self.task.objectives], dim=-1)
-        incumbents = [row[keep] for row, keep in zip(points, feasible, strict=True)]
-        scores = self._expected(incumbents, beliefs)
-        if torch.isfinite(scores).any():
-            return scores
+    def _hopeful(self, baseline: Baseline) -> Tensor:
+        """Rows of the candidates that can gain at all: of a single, exact objective those below some incumbent."""
+        candidates, (first, *more) = self.task.candidates, self.task.objectives
+        everything = torch.arange(len(candidates))
+        response = baseline.responses[first]
+        if more or not isinstance(response, ExactResponse):
+            return everything
+        best = [points.min() if len(points) else torch.tensor(torch.inf) for points in baseline.incumbents()]
+        return everything[response.believe(candidates).values < torch.stack(best).max()]
+
+    def _scores(self, codes: Tensor, baseline: Baseline) -> Tensor:
+        """Log scores of `N x d` variant numbers."""
+        beliefs = {metric: response.believe(codes) for metric, response in baseline.responses.items()}
+        scores = self._gains(beliefs, baseline)
         # Nothing better is left: go on with what is likely to respect the bounds, the best of it first.
-        return self._expected([row[:0] for row in points], beliefs, far=True)
+        return scores if torch.isfinite(scores).any() else self._gains(beliefs, baseline, far=True)
 
-    def _response(self, metric: str, draws: int) -> EstimatedResponse | ExactResponse:
-        task, model = self.task, self.models[metric]
-        if isinstance(model, LogResponseGP):
-            return EstimatedResponse(model, task.judged, task.measured[metric], task.pending, draws, task.seed)
-        return ExactResponse(model, torch.cat([task.judged, task.pending]))
-
-    def _expected(self, incumbents: list[Tensor], beliefs: Mapping[str, Belief], far: bool = False) -> Tensor:
-        """Log of the mean over draws of gain times probability of feasibility, `N`."""
+    def _gains(self, beliefs: Mapping[str, Belief], baseline: Baseline, far: bool = False) -> Tensor:
+        """Log of the mean over draws of gain times probability of feasibility, `N`; `far`: as if nothing were."""
         objectives = [beliefs[metric] for metric in self.task.objectives]
         reference = [
             beliefs[metric].worst() if far or len(objectives) == 1 else self._reference(metric)
             for metric in self.task.objectives
         ]
         logs = []
-        for draw, points in enumerate(incumbents):
+        for draw, points in enumerate(baseline.incumbents()):
+            points = points[:0] if far else points
             score = expected_gain(points, reference, objectives, draw).log()
             for metric, bound in self.task.bounds:
                 # Of two objectives a bound is the reference point: nothing beyond it is a gain anyway.

@@ -31,7 +31,7 @@ from ax.core.search_space import SearchSpace
 from ax.generation_strategy.generation_node import GenerationNode
 from ax.generation_strategy.generator_spec import GeneratorSpec
 from ax.generators.torch.botorch_modular.acquisition import Acquisition
-from ax.generators.torch.botorch_modular.surrogate import SurrogateSpec
+from ax.generators.torch.botorch_modular.surrogate import Surrogate, SurrogateSpec
 from ax.generators.torch.botorch_modular.utils import ModelConfig
 from ax.utils.common.constants import Keys
 from ax.utils.common.logger import ROOT_STREAM_HANDLER
@@ -74,6 +74,14 @@ class ExhaustiveAcquisition(Acquisition):
 
     def _update_objective_thresholds(self, torch_opt_config: Any) -> None:
         """Leave reference points to the acquisition function, which knows what costs are attainable."""
+
+
+class ResponseModels(Surrogate):
+    """Ax's container of fitted models, without its search for the best point so far: verdicts decide that."""
+
+    def best_in_sample_point(self, *_: Any, **__: Any) -> tuple[Tensor, float]:
+        """Refuse, as Ax does for two objectives."""
+        raise NotImplementedError
 
 
 def _construct(model: Model, training_data: Any, task: Task, metrics: dict[str, str], **_: Any) -> dict[str, Any]:
@@ -125,7 +133,7 @@ def _node(outcomes: Outcomes, task: Task) -> GenerationNode:
             GeneratorSpec(
                 Generators.BOTORCH_MODULAR,
                 generator_kwargs={
-                    "surrogate_spec": spec,
+                    "surrogate": ResponseModels(surrogate_spec=spec),
                     "acquisition_class": ExhaustiveAcquisition,
                     "acquisition_options": {Keys.SUBSET_MODEL: False},
                     "botorch_acqf_class": KnownCostAcquisition,

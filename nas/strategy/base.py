@@ -60,7 +60,6 @@ class Strategy(ABC):
         self.finished: tuple[Trial, ...] = ()
         self.finished_codes: tuple[tuple[int, ...], ...] = ()
         self.pending: tuple[Architecture, ...] = ()
-        self._codes: dict[int, tuple[Architecture, tuple[int, ...] | None]] = {}
 
     def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
         """Replace what is known of the history. The order of the arguments' items does not matter.
@@ -70,9 +69,12 @@ class Strategy(ABC):
             pending: Every architecture without a verdict, also those waiting for a retry.
         """
         space = self.context.space
-        told = sorted(((t.number, t, self._codes_of(t)) for t in finished), key=lambda one: one[0])
-        self.finished = tuple(trial for _, trial, codes in told if codes is not None)
-        self.finished_codes = tuple(codes for *_, codes in told if codes is not None)
+        known = {id(t.architecture): codes for t, codes in zip(self.finished, self.finished_codes, strict=True)}
+        within = (t for t in finished if id(t.architecture) in known or t.architecture in space)
+        self.finished = tuple(sorted(within, key=lambda trial: trial.number))
+        self.finished_codes = tuple(
+            known.get(id(t.architecture)) or space.encode(t.architecture) for t in self.finished
+        )
         self.pending = tuple(sorted((a for a in pending if a in space), key=space.encode))
 
     def suggest(self, count: int) -> list[Suggestion]:
@@ -113,15 +115,6 @@ class Strategy(ABC):
         """Variant numbers of several architectures, `n x stages`."""
         rows = [self.context.space.encode(architecture) for architecture in architectures]
         return np.asarray(rows, dtype=np.int16).reshape(len(rows), len(self.context.space.stages))
-
-    def _codes_of(self, trial: Trial) -> tuple[int, ...] | None:
-        """Variant numbers of a trial, worked out once; None outside the space."""
-        architecture, codes = self._codes.get(trial.number, (None, None))
-        if architecture is not trial.architecture:
-            space = self.context.space
-            codes = space.encode(trial.architecture) if trial.architecture in space else None
-            self._codes[trial.number] = trial.architecture, codes
-        return codes
 
     def _decode(self, codes: Sequence[int]) -> Architecture:
         return self.context.space.decode(tuple(int(code) for code in codes))

@@ -18,7 +18,8 @@ from torch import Tensor
 from nas.strategy.response import LogResponseGP, TableCostModel
 
 _JITTER = 1e-8
-_CHUNK = 8192
+_LEAST_VARIANCE = 1e-10
+_CHUNK = 512
 """Candidates per block of the cross-covariance: bounds memory at `_CHUNK x n` numbers per kernel."""
 
 
@@ -82,6 +83,21 @@ class LogNormal:
         return float((self.mean + 2 * self.deviation).max().exp())
 
 
+class Field(Protocol):
+    """What is believed about one metric at a fixed set of `N` candidates, as one after another becomes pending."""
+
+    def belief(self) -> Belief:
+        """Beliefs at all of them, given what is pending by now."""
+
+    def add_pending(self, row: int, normal: Tensor) -> Tensor:
+        """Make candidate `row` pending; returns its value in every draw, `S`.
+
+        Args:
+            row: Which of the candidates.
+            normal: A standard normal number for every draw, `S`.
+        """
+
+
 class ExactResponse:
     """An exact metric anywhere."""
 
@@ -92,6 +108,25 @@ class ExactResponse:
     def believe(self, codes: Tensor) -> Certainty:
         """Values at `N x d` variant numbers."""
         return Certainty(self.model(codes).squeeze(-1))
+
+    def field(self, codes: Tensor) -> ExactField:
+        """The same for candidates that become pending."""
+        return ExactField(self.believe(codes))
+
+
+class ExactField:
+    """Known values, which no pending candidate changes."""
+
+    def __init__(self, certainty: Certainty) -> None:
+        self._certainty = certainty
+
+    def belief(self) -> Certainty:
+        """The values."""
+        return self._certainty
+
+    def add_pending(self, row: int, normal: Tensor) -> Tensor:
+        """The candidate's value, the same in every draw."""
+        return self._certainty.values[row].expand(len(normal))
 
 
 class EstimatedResponse:
@@ -130,7 +165,8 @@ class EstimatedResponse:
             spread = covariance - gain @ covariance[:known] + 10 * _JITTER * amplitude * identity
             normal = draw_sobol_normal_samples(len(mean), draws, dtype=mean.dtype, seed=seed)
             values = mean + normal @ _root(spread).mT
-        self._factor = psd_safe_cholesky(covariance + 10 * _JITTER * amplitude * identity)
+        self._jitter = 10 * _JITTER * amplitude
+        self._factor = psd_safe_cholesky(covariance + self._jitter * identity)
         self._weights = torch.cholesky_solve((values - prior).mT, self._factor)
         everywhere = torch.full((len(values), len(positive) + len(pending)), -torch.inf, dtype=mean.dtype)
         everywhere[:, torch.cat([positive, torch.ones(len(pending), dtype=torch.bool)])] = values
@@ -142,12 +178,58 @@ class EstimatedResponse:
         means, deviations = zip(*parts, strict=True)
         return LogNormal(torch.cat(means, dim=-1), torch.cat(deviations))
 
+    def field(self, codes: Tensor) -> EstimatedField:
+        """Beliefs at `N x d` variant numbers that can be brought up to date one pending candidate at a time."""
+        return EstimatedField(self.model, codes, *self._condition(codes), self._jitter)
+
     def _believe(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        prior = self.model.mean_module(codes)
+        mean, variance, _ = self._condition(codes)
+        return mean, variance.clamp_min(_LEAST_VARIANCE).sqrt()
+
+    def _condition(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean of every draw, common variance, and the whitened covariance with the baseline, `n x N`."""
         cross = self.model.covariance(self._codes, codes)
-        explained = torch.linalg.solve_triangular(self._factor, cross, upper=False).square().sum(0)
-        deviation = (self.model.variance() - explained).clamp_min(1e-10).sqrt()
-        return prior + self._weights.mT @ cross, deviation
+        white = torch.linalg.solve_triangular(self._factor, cross, upper=False)
+        variance = self.model.variance() - white.square().sum(0)
+        return self.model.mean_module(codes) + self._weights.mT @ cross, variance, white
+
+
+class EstimatedField:
+    """A measured metric at `N` candidates: each that becomes pending costs one row of a Cholesky factor.
+
+    Args:
+        model: Its response model.
+        codes: The candidates, `N x d`.
+        mean: Mean of the log in every draw, `S x N`.
+        variance: Its variance, the same in every draw, `N`.
+        white: Covariance with the baseline, whitened by the baseline's Cholesky factor, `n x N`.
+        jitter: Variance that keeps divisions sound.
+    """
+
+    def __init__(
+        self, model: LogResponseGP, codes: Tensor, mean: Tensor, variance: Tensor, white: Tensor, jitter: Tensor
+    ) -> None:
+        self._model = model
+        self._codes = codes
+        self._mean = mean
+        self._variance = variance
+        self._white = white
+        self._jitter = jitter
+
+    def belief(self) -> LogNormal:
+        """Log-normal beliefs, given every draw's pending values."""
+        return LogNormal(self._mean, self._variance.clamp_min(_LEAST_VARIANCE).sqrt())
+
+    def add_pending(self, row: int, normal: Tensor) -> Tensor:
+        """Draw the candidate's value and condition everything on it: the chain rule of the normal distribution."""
+        prior = self._model.covariance(self._codes[row : row + 1], self._codes)[0]
+        deviation = (self._variance[row] + self._jitter).clamp_min(_LEAST_VARIANCE).sqrt()
+        gain = (prior - self._white[:, row] @ self._white) / deviation
+        drawn = self._mean[:, row] + deviation * normal
+        self._mean = self._mean + normal[:, None] * gain
+        self._variance = self._variance - gain.square()
+        self._white = torch.cat([self._white, gain[None]])
+        return drawn.exp()
 
 
 def _root(covariance: Tensor) -> Tensor:
