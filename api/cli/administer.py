@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from api.cli.connection import KeyOption, Place, UrlOption
-from api.cli.console import DataOption, JsonOption, console, print_json, print_table
+from api.cli.connection import Place
+from api.cli.console import answer, table
+from api.cli.options import DataOption, JsonOption, KeyOption, UrlOption
 from nas.errors import Fault, SpecError, nearest
 
 if TYPE_CHECKING:
-    from api.schemas.administration import ProjectDocument
+    from rich.table import Table
+
+    from api.schemas.administration import KeyDocument, ProjectDocument
 
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 Role = Literal["reader", "submitter", "admin"]
@@ -41,12 +44,13 @@ def create_key(
     expires_at = None if days is None else time.time() + days * 86_400
     with Place(data, url, key).client() as client:
         made = client.create_key(name, role, project=project, expires_at=expires_at)
-    if as_json:
-        print_json(made.model_dump(mode="json"))
-        return
-    console.print(f"Key {made.key} ({made.role} of {made.project or 'the whole installation'}):", soft_wrap=True)
-    console.print(f"[bold]{made.token}[/]", soft_wrap=True)
-    console.print("Keep it now: it is not shown again. Use it: export BLOCKSMITH_KEY=...", soft_wrap=True)
+    answer(
+        made,
+        f"Key {made.key} ({made.role} of {made.project or 'the whole installation'}):",
+        f"[bold]{made.token}[/]",
+        "Keep it now: it is not shown again. Use it: export BLOCKSMITH_KEY=...",
+        as_json=as_json,
+    )
 
 
 @keys.command("list")
@@ -59,12 +63,9 @@ def list_keys(
 ) -> None:
     """List keys, without their secrets."""
     with Place(data, url, key).client() as client:
-        documents = [found.model_dump(mode="json") for found in client.keys(project)]
-    if as_json:
-        print_json(documents)
-        return
-    rows = [(d["key"], d["name"], d["role"], d["project"] or "(all)", _key_state(d)) for d in documents]
-    print_table("Keys", ("key", "name", "role", "project", "state"), rows)
+        found = client.keys(project)
+    rows = [(k.key, k.name, k.role, k.project or "(all)", _key_state(k)) for k in found]
+    answer(found, table("Keys", ("key", "name", "role", "project", "state"), rows), as_json=as_json)
 
 
 @keys.command("revoke")
@@ -78,10 +79,7 @@ def revoke_key(
     """Make a key worthless, at once and for good."""
     with Place(data, url, key).client() as client:
         client.revoke_key(key_id)
-    if as_json:
-        print_json({"revoked": key_id})
-    else:
-        console.print(f"Key {key_id} is revoked.")
+    answer({"revoked": key_id}, f"Key {key_id} is revoked.", as_json=as_json)
 
 
 @projects.command("create")
@@ -98,7 +96,7 @@ def create_project(
     """Make a project: a team's corner that no other project sees."""
     with Place(data, url, key).client() as client:
         made = client.create_project(project, trials=trials, parallelism=parallelism, storage_bytes=storage_bytes)
-    _show_projects([made], as_json, f"Project {made.project} is made")
+    answer([made], _usage(f"Project {made.project} is made", [made]), as_json=as_json)
 
 
 @projects.command("list")
@@ -108,7 +106,7 @@ def list_projects(
     """List projects with what they use and may use."""
     with Place(data, url, key).client() as client:
         found = client.projects()
-    _show_projects(found, as_json, "Projects")
+    answer(found, _usage("Projects", found), as_json=as_json)
 
 
 @projects.command("quota")
@@ -133,35 +131,31 @@ def set_quota(
     quota = {name: value for name, value in given.items() if value is not None or name in (lift or [])}
     with Place(data, url, key).client() as client:
         changed = client.set_quota(project, **quota)
-    _show_projects([changed], as_json, f"Quota of {changed.project}")
+    answer([changed], _usage(f"Quota of {changed.project}", [changed]), as_json=as_json)
 
 
-def _show_projects(found: list[ProjectDocument], as_json: bool, title: str) -> None:
-    documents = [project.model_dump(mode="json") for project in found]
-    if as_json:
-        print_json(documents)
-        return
+def _usage(title: str, found: list[ProjectDocument]) -> Table:
     rows = [
         (
-            d["project"],
-            str(d["usage"]["searches"]),
-            _used(d["usage"]["trials_reserved"], d["quota"]["trials"]),
-            _used(d["usage"]["running"], d["quota"]["parallelism"]),
-            _used(d["usage"]["storage_bytes"], d["quota"]["storage_bytes"]),
+            project.project,
+            str(project.usage.searches),
+            _used(project.usage.trials_reserved, project.quota.trials),
+            _used(project.usage.running, project.quota.parallelism),
+            _used(project.usage.storage_bytes, project.quota.storage_bytes),
         )
-        for d in documents
+        for project in found
     ]
-    print_table(title, ("project", "searches ", "trials ", "running ", "bytes "), rows)
+    return table(title, ("project", "searches ", "trials ", "running ", "bytes "), rows)
 
 
 def _used(used: int, allowed: int | None) -> str:
     return f"{used:,}" if allowed is None else f"{used:,}/{allowed:,}"
 
 
-def _key_state(document: dict[str, Any]) -> str:
-    if document["revoked_at"] is not None:
+def _key_state(key: KeyDocument) -> str:
+    if key.revoked_at is not None:
         return "revoked"
-    expires_at = document["expires_at"]
-    if expires_at is None:
+    if key.expires_at is None:
         return "valid"
-    return "expired" if expires_at <= time.time() else f"expires in {(expires_at - time.time()) / 86_400:.1f} days"
+    left_s = key.expires_at - time.time()
+    return "expired" if left_s <= 0 else f"expires in {left_s / 86_400:.1f} days"

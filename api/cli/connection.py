@@ -6,22 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from api.client import Client
     from api.installation import Installation
-
-UrlOption = Annotated[
-    str | None,
-    typer.Option("--url", envvar="BLOCKSMITH_URL", help="A server (default: the one that serves --data, if any)."),
-]
-KeyOption = Annotated[
-    str | None,
-    typer.Option("--key", envvar="BLOCKSMITH_KEY", help="API key for the server; better given as $BLOCKSMITH_KEY."),
-]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -23,27 +22,31 @@ _PIPED_WIDTH = 150  # a file has no edge to wrap at
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPED_WIDTH)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables.")]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of database and artifacts (default: .blocksmith, or $BLOCKSMITH_DATA)."),
-]
+
+def answer(result: Any, *in_words: str | Table, as_json: bool) -> None:
+    """Tell what a command came to, on standard output.
+
+    Args:
+        result: For scripts: documents of the REST interface, or plain JSON values.
+        in_words: The same for people: sentences, in which paths and commands stay whole, and tables.
+        as_json: Which of the two.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps(result, indent=2, ensure_ascii=False, default=_as_plain) + "\n")
+        return
+    for said in in_words:
+        console.print(said, soft_wrap=isinstance(said, str))
 
 
-def print_json(document: Any) -> None:
-    """Write one JSON document to standard output, and nothing else."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table; columns whose name ends in a blank are numbers and stand to the right."""
-    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         number = column.endswith(" ")
-        table.add_column(column.strip(), justify="right" if number else "left", overflow="fold", no_wrap=number)
+        made.add_column(column.strip(), justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    console.print(table)
+        made.add_row(*(escape(cell) for cell in row))
+    return made
 
 
 def run_guarded(program: Callable[[], object], as_json: bool) -> None:
@@ -75,7 +78,7 @@ def run_guarded(program: Callable[[], object], as_json: bool) -> None:
 def report(error: NasError, as_json: bool) -> None:
     """Show an error: JSON on standard output when asked for, else text on standard error."""
     if as_json:
-        print_json({"error": problem_document(error)})
+        answer({"error": problem_document(error)}, as_json=True)
         return
     errors.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
     if isinstance(error, SpecError):
@@ -85,6 +88,10 @@ def report(error: NasError, as_json: bool) -> None:
                 errors.print(f"      try: {escape(fault.nearest)}", soft_wrap=True)
     elif error.hint:
         errors.print(escape(error.hint), soft_wrap=True)
+
+
+def _as_plain(document: Any) -> Any:
+    return document.model_dump(mode="json")
 
 
 def _keep(error: Exception) -> Path:

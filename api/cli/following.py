@@ -12,8 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from api.cli.connection import Place
-from api.cli.console import console, errors, print_json
-from api.cli.inspect import print_points
+from api.cli.console import answer, console, errors
+from api.cli.inspect import points_in_words
 from api.cli.progress import Draw, watching
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def _watch(client: Client, search: SearchDocument, draw: Draw, *, until_paused: 
 
 def _sum_up(client: Client, search: SearchDocument, output: Path | None, as_json: bool) -> None:
     if as_json:
-        print_json(search.model_dump(mode="json"))
+        answer(search, as_json=True)
         return
     front = client.front(search.search)
-    print_points(f"Front of {search.search}", [point.model_dump(mode="json") for point in front.points])
+    console.print(points_in_words(f"Front of {search.search}", front.points))
     if search.failure is not None:
         errors.print(f"[bold red]The search failed:[/] {search.failure.message}")
     elif not search.status.is_terminal:

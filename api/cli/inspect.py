@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.connection import KeyOption, Place, UrlOption
-from api.cli.console import DataOption, JsonOption, console, print_json, print_table
+from api.cli.connection import Place
+from api.cli.console import answer, table
+from api.cli.options import DataOption, JsonOption, KeyOption, SearchArgument, UrlOption
 
-SearchArgument = Annotated[str, typer.Argument(help="Id of a search, or `latest`.")]
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from api.schemas.base import MeasurementDocument
+    from api.schemas.fronts import FrontPoint
+    from api.schemas.searches import SearchDocument
+    from api.schemas.trials import TrialDocument
 
 
 def searches(
@@ -26,25 +34,11 @@ def searches(
     filters: dict[str, Any] = {"status": status or None, "name": name or None, "trash": trash or None}
     with Place(data, url, key).client() as client:
         given = {field: value for field, value in filters.items() if value is not None}
-        documents = [search.model_dump(mode="json") for search in client.searches(**given)]
-    if as_json:
-        print_json(documents)
-        return
-    if not documents:
-        nothing = "No such searches." if given else "No searches yet. Start one: "
-        console.print(nothing if given else f"{nothing}blocksmith run examples/reference-demo.yaml")
-        return
-    rows = [
-        (
-            d["search"],
-            d["status"],
-            f"{d['trials']}/{d['budget']}",
-            ", ".join(d["objectives"]),
-            shown_bounds(d["bounds"]),
-        )
-        for d in documents
-    ]
-    print_table("Searches", ("search", "status", "trials ", "minimise", "subject to"), rows)
+        found = list(client.searches(**given))
+    nothing = (
+        "No such searches." if given else "No searches yet. Start one: blocksmith run examples/reference-demo.yaml"
+    )
+    answer(found, _listed(found) if found else nothing, as_json=as_json)
 
 
 def trials(
@@ -57,11 +51,8 @@ def trials(
     """List the trials of a search, in the order tried."""
     with Place(data, url, key).client() as client:
         found = client.search(search)
-        documents = [trial.model_dump(mode="json") for trial in client.trials(found.search)]
-    if as_json:
-        print_json(documents)
-        return
-    print_points(f"Trials of {found.search}", documents)
+        tried = list(client.trials(found.search))
+    answer(tried, points_in_words(f"Trials of {found.search}", tried), as_json=as_json)
 
 
 def front(
@@ -80,43 +71,51 @@ def front(
         shown = client.front(found.search)
         if plot is not None:
             plot_front(found, shown, client.trials(found.search), plot)
-    document = shown.model_dump(mode="json")
-    if as_json:
-        print_json(document)
-        return
-    print_points(f"Front of {found.search} ({shown_bounds(document['bounds'])})", document["points"])
-    if plot is not None:
-        console.print(f"Drawn into {plot}")
+    title = f"Front of {found.search} ({_bounds_in_words(shown.bounds)})"
+    drawn = () if plot is None else (f"Drawn into {plot}",)
+    answer(shown, points_in_words(title, shown.points), *drawn, as_json=as_json)
 
 
-def print_points(title: str, points: list[dict[str, Any]]) -> None:
+def points_in_words(title: str, points: Sequence[FrontPoint | TrialDocument]) -> Table | str:
     """A table of trials: cost, fidelity, and which stages differ from the teacher."""
     if not points:
-        console.print(f"{title}: nothing measured yet.")
-        return
-    present = [name for name in _COLUMNS if any(name in point["metrics"] for point in points)]
+        return f"{title}: nothing measured yet."
+    present = [name for name in _COLUMNS if any(name in point.metrics for point in points)]
     rows = []
     for point in points:
-        shown = [_COLUMNS[name][1](point["metrics"][name]) if name in point["metrics"] else "" for name in present]
-        changed = " ".join(f"{s}={v}" for s, v in point["architecture"].items() if v != "teacher") or "the teacher"
-        verdict = "yes" if point["feasible"] else point.get("status", "no").replace("completed", "no")
-        rows.append((str(point["trial"]), *shown, verdict, changed))
+        shown = [_COLUMNS[name][1](point.metrics[name]) if name in point.metrics else "" for name in present]
+        changed = " ".join(f"{s}={v}" for s, v in point.architecture.items() if v != "teacher") or "the teacher"
+        rows.append((str(point.trial), *shown, _verdict(point), changed))
     columns = ("trial ", *(_COLUMNS[name][0] + " " for name in present), "ok", "architecture")
-    print_table(title, columns, rows)
+    return table(title, columns, rows)
 
 
-_COLUMNS: dict[str, tuple[str, Any]] = {
-    "params": ("params", lambda m: f"{m['mean'] / 1e6:.3f}M"),
-    "gmacs": ("GMACs", lambda m: f"{m['mean']:.4g}"),
-    "table_latency_ms": ("table ms", lambda m: f"{m['mean']:.2f}"),
-    "latency_ms": ("ms", lambda m: f"{m['mean']:.2f}"),
-    "noise_mse_relative": ("rel. noise MSE", lambda m: f"{m['mean']:.4f} ±{m['sem']:.4f}"),
-    "feature_distance": ("feature", lambda m: f"{m['mean']:.4f}"),
+_COLUMNS: dict[str, tuple[str, Callable[[MeasurementDocument], str]]] = {
+    "params": ("params", lambda m: f"{m.mean / 1e6:.3f}M"),
+    "gmacs": ("GMACs", lambda m: f"{m.mean:.4g}"),
+    "table_latency_ms": ("table ms", lambda m: f"{m.mean:.2f}"),
+    "latency_ms": ("ms", lambda m: f"{m.mean:.2f}"),
+    "noise_mse_relative": ("rel. noise MSE", lambda m: f"{m.mean:.4f} ±{m.sem:.4f}"),
+    "feature_distance": ("feature", lambda m: f"{m.mean:.4f}"),
 }
 
 
-def shown_bounds(bounds: dict[str, float]) -> str:
-    """Bounds in one line."""
+def _verdict(point: FrontPoint | TrialDocument) -> str:
+    status = getattr(point, "status", None)  # a point of the front has none: it was completed
+    if point.feasible:
+        return "yes"
+    return "no" if status is None or status.value == "completed" else str(status.value)
+
+
+def _listed(found: list[SearchDocument]) -> Table:
+    rows = [
+        (s.search, s.status.value, f"{s.trials}/{s.budget}", ", ".join(s.objectives), _bounds_in_words(s.bounds))
+        for s in found
+    ]
+    return table("Searches", ("search", "status", "trials ", "minimise", "subject to"), rows)
+
+
+def _bounds_in_words(bounds: dict[str, float]) -> str:
     return ", ".join(f"{name} ≤ {value:g}" for name, value in bounds.items()) or "no bounds"
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from api.cli.connection import KeyOption, Place, UrlOption
-from api.cli.console import DataOption, JsonOption, console, print_json, print_table
+from api.cli.connection import Place
+from api.cli.console import answer, console, table
+from api.cli.options import DataOption, JsonOption, KeyOption, SearchArgument, UrlOption
 
 
 def cost(
@@ -25,9 +26,6 @@ def cost(
     from nas.estimation.cost import network_cost
 
     report = network_cost(TeacherRef(source=teacher), latent=latent, tokens=tokens)
-    if as_json:
-        print_json(report)
-        return
     rows = [
         (s["stage"], f"{s['params']:,}", f"{s['gmacs']:.3f}", f"{s['gmacs_without_attention_products']:.3f}")
         for s in report["stages"]
@@ -35,7 +33,8 @@ def cost(
     whole = f"{report['gmacs']:.3f}", f"{report['gmacs_without_attention_products']:.3f}"
     rows.append(("whole", f"{report['params']:,}", *whole))
     title = f"{teacher} at {latent} x {latent} latents, {tokens} tokens, batch 1"
-    print_table(title, ("stage", "params ", "GMACs ", "GMACs without attention products "), rows)
+    columns = ("stage", "params ", "GMACs ", "GMACs without attention products ")
+    answer(report, table(title, columns, rows), as_json=as_json)
 
 
 def catalogue(as_json: JsonOption = False) -> None:
@@ -43,11 +42,8 @@ def catalogue(as_json: JsonOption = False) -> None:
     from api.teachers import catalogue_document
 
     document = catalogue_document()
-    if as_json:
-        print_json(document)
-        return
-    for kind, entries in document.items():
-        print_table(kind, ("name", "meaning"), list(entries.items()))
+    tables = [table(kind, ("name", "meaning"), list(entries.items())) for kind, entries in document.items()]
+    answer(document, *tables, as_json=as_json)
 
 
 def doctor(data: DataOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
@@ -64,13 +60,13 @@ def doctor(data: DataOption = None, url: UrlOption = None, as_json: JsonOption =
             if finding.remedy:
                 console.print(f"          {finding.remedy}")
     if as_json:
-        print_json([finding.model_dump(mode="json") for finding in findings])
+        answer(findings, as_json=True)
     if any(finding.verdict == "failed" for finding in findings):
         sys.exit(1)
 
 
 def export(
-    search: Annotated[str, typer.Argument(help="Id of a search, or `latest`.")] = "latest",
+    search: SearchArgument = "latest",
     trial: Annotated[int | None, typer.Option(min=0, help="Trial to export (default: the best).")] = None,
     output: Annotated[Path, typer.Option(help="Folder to write.")] = Path("winner"),
     data: DataOption = None,
@@ -84,12 +80,8 @@ def export(
     place = Place(data, url, key)
     with place.client() as client:
         report = write_network(place, client, client.search(search).search, trial, output)
-    if as_json:
-        print_json(report)
-        return
-    console.print(
-        f"Trial {report['trial']} of {report['search']} is in {output}: diffusers folder, model.onnx, report.json"
-    )
+    written = f"Trial {report['trial']} of {report['search']} is in {output}"
+    answer(report, f"{written}: diffusers folder, model.onnx, report.json", as_json=as_json)
 
 
 def evaluate(
@@ -100,11 +92,9 @@ def evaluate(
     from api.exports import evaluate_export
 
     document = evaluate_export(folder)
-    if as_json:
-        print_json(document)
-        return
     rows = [(name, f"{v['recorded']:.6g}", f"{v['now']:.6g}") for name, v in document["metrics"].items()]
-    print_table(f"{folder}: fidelity recorded and now", ("metric", "recorded ", "now "), rows)
+    title = f"{folder}: fidelity recorded and now"
+    answer(document, table(title, ("metric", "recorded ", "now "), rows), as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

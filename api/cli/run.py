@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.connection import KeyOption, Place, UrlOption
-from api.cli.console import DataOption, JsonOption, console, print_json
+from api.cli.connection import Place
+from api.cli.console import answer
+from api.cli.options import DataOption, JsonOption, KeyOption, SearchArgument, UrlOption
 
 if TYPE_CHECKING:
     from api.schemas.searches import Validation
 
 SpecArgument = Annotated[Path, typer.Argument(help="A search specification, YAML or JSON.")]
-SearchArgument = Annotated[str, typer.Argument(help="Id of a search, or `latest`.")]
 OutputOption = Annotated[
     Path | None,
     typer.Option(help="When the search completes, write front.json, front.png and the winner into this folder."),
@@ -75,15 +75,15 @@ def submit(
         search = submit_spec(client, spec, warm_start=warm_start, dry_run=dry_run, project=project)
         if wait or output is not None:
             follow(place, client, search, output, as_json=as_json, pausing=False)
-        elif as_json:
-            print_json(search.model_dump(mode="json"))
-        else:
-            console.print(
-                f"Search [bold]{search.search}[/] is submitted: {search.architectures_in_space:,} architectures."
-            )
-            console.print(f"Watch it: blocksmith watch {search.search}", soft_wrap=True)
-            if place.server() is None:
-                console.print("No server runs here; start one: blocksmith up")
+            return
+        idle = ("No server runs here; start one: blocksmith up",) if place.server() is None else ()
+        answer(
+            search,
+            f"Search [bold]{search.search}[/] is submitted: {search.architectures_in_space:,} architectures.",
+            f"Watch it: blocksmith watch {search.search}",
+            *idle,
+            as_json=as_json,
+        )
 
 
 def watch(
@@ -122,17 +122,14 @@ def resume(
             found = client.set_intent(found.search, "run")
         if wait or output is not None or place.server() is None:
             follow(place, client, found, output, as_json=as_json, pausing=place.server() is None)
-        elif as_json:
-            print_json(found.model_dump(mode="json"))
         else:
-            console.print(f"Search {found.search} goes on. Watch it: blocksmith watch {found.search}", soft_wrap=True)
+            goes_on = f"Search {found.search} goes on. Watch it: blocksmith watch {found.search}"
+            answer(found, goes_on, as_json=as_json)
 
 
 def _show_validation(spec: Path, validation: Validation, as_json: bool) -> None:
-    if as_json:
-        print_json(validation.model_dump(mode="json"))
-    else:
-        console.print(f"{spec} is valid: {validation.architectures_in_space:,} architectures.")
+    size = validation.architectures_in_space
+    answer(validation, f"{spec} is valid: {size:,} architectures.", as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.console import DataOption, JsonOption, console, errors, print_json
+from api.cli.console import answer, console, errors
+from api.cli.options import DataOption, JsonOption
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -72,10 +73,8 @@ def down(data: DataOption = None, as_json: JsonOption = False) -> None:
         if not as_json:
             errors.print(f"Stopping {record.url}; running jobs may finish ({settings.drain_s:g} s).")
         stop_detached(record, settings.drain_s)
-    if as_json:
-        print_json({"stopped": record.url if record else None})
-    elif record is None:
-        console.print(f"Nothing runs on {settings.data}.", soft_wrap=True)
+    idle = (f"Nothing runs on {settings.data}.",) if record is None else ()
+    answer({"stopped": record.url if record else None}, *idle, as_json=as_json)
 
 
 def api(
@@ -123,13 +122,14 @@ def _announce(record: ServerRecord, key: str | None, data: Path, *, detached: bo
     # The link carries a key: it goes to whoever asked for it, and never into a log.
     is_shown = detached or as_json or console.is_terminal
     link = page_link(record.url, key if is_shown else None)
-    if as_json:
-        print_json({"url": record.url, "page": link, "pid": record.pid, "data": str(data.resolve())})
-        return
     how = f"blocksmith down --data {data}" if detached or not console.is_terminal else "Ctrl-C"
-    console.print(f"Blocksmith runs at {record.url}", soft_wrap=True)
-    console.print(f"  page  {link}", soft_wrap=True, style="bold")
-    console.print(f"  data  {data.resolve()}\n  logs  {data.resolve() / LOGS}\n  stop  {how}", soft_wrap=True)
+    answer(
+        {"url": record.url, "page": link, "pid": record.pid, "data": str(data.resolve())},
+        f"Blocksmith runs at {record.url}",
+        f"[bold]  page  {link}[/]",
+        f"  data  {data.resolve()}\n  logs  {data.resolve() / LOGS}\n  stop  {how}",
+        as_json=as_json,
+    )
 
 
 def _reporter(settings: Settings) -> Callable[[str], None]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.connection import KeyOption, Place, UrlOption
-from api.cli.console import DataOption, JsonOption, console, print_json, print_table
+from api.cli.connection import Place
+from api.cli.console import answer, table
+from api.cli.options import DataOption, JsonOption, KeyOption, SearchArgument, UrlOption
 from nas.errors import Fault, SpecError
 
 if TYPE_CHECKING:
-    from api.schemas.searches import SearchDocument
-
-SearchArgument = Annotated[str, typer.Argument(help="Id of a search, or `latest`.")]
+    from api.schemas.searches import BoundsDocument, SearchDocument
 
 
 def pause(
@@ -59,12 +58,10 @@ def bounds(
             constraints = {**found.bounds, **changes}
             kept = {name: value for name, value in constraints.items() if value is not None}
             client.move_bounds(found.search, kept, base_version=found.bounds_version)
-        versions = [version.model_dump(mode="json") for version in client.bounds(found.search)]
-    if as_json:
-        print_json(versions)
-        return
-    rows = [(str(v["version"]), ", ".join(v["objectives"]), _shown(v["constraints"]), v["by"]) for v in versions]
-    print_table(f"Bounds of {found.search}, the last in force", ("version ", "minimise", "subject to", "by"), rows)
+        versions = client.bounds(found.search)
+    rows = [(str(v.version), ", ".join(v.objectives), _constraints_in_words(v), v.by) for v in versions]
+    title = f"Bounds of {found.search}, the last in force"
+    answer(versions, table(title, ("version ", "minimise", "subject to", "by"), rows), as_json=as_json)
 
 
 def clone(
@@ -86,7 +83,7 @@ def clone(
         made = client.clone(
             search, _changes(change or []), warm_start=warm_start, idempotency_key=secrets.token_hex(16)
         )
-    _show(made, f"is submitted as a clone of {made.parent}", as_json)
+    _tell(made, f"is submitted as a clone of {made.parent}", as_json)
 
 
 def delete(
@@ -99,10 +96,8 @@ def delete(
     """Put a search that does not run into the trash; `restore` brings it back."""
     with Place(data, url, key).client() as client:
         client.delete(search)
-    if as_json:
-        print_json({"deleted": search})
-    else:
-        console.print(f"Search {search} is in the trash. Bring it back: blocksmith restore {search}", soft_wrap=True)
+    gone = f"Search {search} is in the trash. Bring it back: blocksmith restore {search}"
+    answer({"deleted": search}, gone, as_json=as_json)
 
 
 def restore(
@@ -115,20 +110,17 @@ def restore(
     """Bring a search back from the trash."""
     with Place(data, url, key).client() as client:
         restored = client.restore(search)
-    _show(restored, "is out of the trash", as_json)
+    _tell(restored, "is out of the trash", as_json)
 
 
 def _set_intent(intent: str, search: str, place: Place, as_json: bool) -> None:
     with place.client() as client:
         found = client.set_intent(client.search(search).search, intent)
-    _show(found, {"pause": "is asked to pause", "cancel": "is asked to end"}[intent], as_json)
+    _tell(found, {"pause": "is asked to pause", "cancel": "is asked to end"}[intent], as_json)
 
 
-def _show(search: SearchDocument, what: str, as_json: bool) -> None:
-    if as_json:
-        print_json(search.model_dump(mode="json"))
-    else:
-        console.print(f"Search {search.search} {what}.", soft_wrap=True)
+def _tell(search: SearchDocument, what: str, as_json: bool) -> None:
+    answer(search, f"Search {search.search} {what}.", as_json=as_json)
 
 
 def _bounds(moved: list[str]) -> dict[str, float | None]:
@@ -180,8 +172,8 @@ def _changes(texts: list[str]) -> dict[str, Any]:
     return patch
 
 
-def _shown(constraints: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{c['metric']} ≤ {c['at_most']:g}" for c in constraints) or "no bounds"
+def _constraints_in_words(version: BoundsDocument) -> str:
+    return ", ".join(f"{bound.metric} ≤ {bound.at_most:g}" for bound in version.constraints) or "no bounds"
 
 
 def register(app: typer.Typer) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.console import JsonOption, console, errors, print_json, print_table
+from api.cli.console import answer, errors, table
+from api.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 app = typer.Typer(help="Train, measure and show teachers.", no_args_is_help=True)
 
@@ -43,10 +47,8 @@ def train(
             progress.update(tasks[news.phase], total=news.steps, completed=news.step, description=label)
 
         folder = train_teacher(settings, show)
-    if as_json:
-        print_json({"teacher": str(folder)})
-    else:
-        console.print(f"The teacher is in {folder}. Use it: `teacher: {{source: {folder}}}` in a spec.")
+    made = f"The teacher is in {folder}. Use it: `teacher: {{source: {folder}}}` in a spec."
+    answer({"teacher": str(folder)}, made, as_json=as_json)
 
 
 @app.command()
@@ -62,10 +64,7 @@ def evaluate(
 
     report = evaluate_teacher(teacher or reference_teacher_folder(), reconstruction, noise)
     document = asdict(report)
-    if as_json:
-        print_json(document)
-    else:
-        _show(document)
+    answer(document, *_quality(document), as_json=as_json)
 
 
 @app.command()
@@ -78,16 +77,12 @@ def show(as_json: JsonOption = False) -> None:
     if not file.is_file():
         raise NotFound("The reference teacher has no report.", "Measure it: blocksmith teacher evaluate")
     document = json.loads(file.read_text(encoding="utf-8"))
-    if as_json:
-        print_json(document)
-    else:
-        _show(document)
+    answer(document, *_quality(document), as_json=as_json)
 
 
-def _show(document: dict[str, Any]) -> None:
+def _quality(document: dict[str, Any]) -> tuple[Table, Table]:
     rows = [(r["picture"], f"{r['teacher_db']:.2f}", f"{r['pca_db']:.2f}") for r in document["reconstructions"]]
     rows.append(("mean", f"{document['teacher_db']:.2f}", f"{document['pca_db']:.2f}"))
-    print_table("Reconstruction, RGB PSNR [dB]", ("picture", "teacher ", "PCA "), rows)
     bands = [
         (
             f"{b['first']}-{b['last']}",
@@ -97,4 +92,7 @@ def _show(document: dict[str, Any]) -> None:
         )
         for b in document["noise_bands"]
     ]
-    print_table("Noise-prediction error", ("timesteps", "teacher ", "linear ", "ratio "), bands)
+    return (
+        table("Reconstruction, RGB PSNR [dB]", ("picture", "teacher ", "PCA "), rows),
+        table("Noise-prediction error", ("timesteps", "teacher ", "linear ", "ratio "), bands),
+    )

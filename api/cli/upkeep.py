@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import DataOption, JsonOption, console, print_json
+from api.cli.console import answer
+from api.cli.options import DataOption, JsonOption
 
 _FEW: int = 5
 
@@ -24,13 +25,10 @@ def backup(
 
     installation = Installation(data)
     made = back_up(installation.database, installation.workspace, folder)
-    if as_json:
-        print_json(made.model_dump(mode="json"))
-        return
-    console.print(f"{folder} holds {made.files} files{' and the database' if made.database else ''}.", soft_wrap=True)
+    told = [f"{folder} holds {made.files} files{' and the database' if made.database else ''}."]
     if not made.database:
-        console.print("The database is not in it: dump the server with pg_dump.", soft_wrap=True)
-    _say_damaged(made.damaged)
+        told.append("The database is not in it: dump the server with pg_dump.")
+    answer(made, *told, *_damage(made.damaged), as_json=as_json)
 
 
 def restore_backup(
@@ -44,11 +42,8 @@ def restore_backup(
 
     settings = Installation(data).settings
     restored = restore(folder, settings.data)
-    if as_json:
-        print_json(restored.model_dump(mode="json"))
-        return
-    console.print(f"{settings.data} holds {restored.files} files. Go on: blocksmith up --data {settings.data}")
-    _say_damaged(restored.damaged)
+    told = f"{settings.data} holds {restored.files} files. Go on: blocksmith up --data {settings.data}"
+    answer(restored, told, *_damage(restored.damaged), as_json=as_json)
 
 
 def prune(
@@ -67,22 +62,20 @@ def prune(
     installation = Installation(data)
     rules = RetentionRules(trash_days=installation.settings.trash_days, export_days=export_days)
     gone = throw_away(installation.database, installation.workspace, rules, time.time(), dry_run=dry_run)
-    if as_json:
-        print_json(gone.model_dump(mode="json"))
-        return
     verb = "Would delete" if dry_run else "Deleted"
     what = f"{len(gone.searches)} searches, {len(gone.exports)} exports, {gone.artifacts} artifacts"
-    console.print(f"{verb} {what}, {gone.leftovers} leftovers: {gone.freed_bytes / 1e6:,.1f} MB.", soft_wrap=True)
+    told = f"{verb} {what}, {gone.leftovers} leftovers: {gone.freed_bytes / 1e6:,.1f} MB."
+    answer(gone, told, as_json=as_json)
 
 
-def _say_damaged(damaged: tuple[str, ...]) -> None:
-    if damaged:
-        few = ", ".join(digest[:12] for digest in damaged[:_FEW]) + (", ..." if len(damaged) > _FEW else "")
-        console.print(
-            f"[yellow]{len(damaged)} artifacts are missing or damaged[/] ({few}). "
-            "Blocks are distilled again when a search needs them.",
-            soft_wrap=True,
-        )
+def _damage(damaged: tuple[str, ...]) -> list[str]:
+    if not damaged:
+        return []
+    few = ", ".join(digest[:12] for digest in damaged[:_FEW]) + (", ..." if len(damaged) > _FEW else "")
+    return [
+        f"[yellow]{len(damaged)} artifacts are missing or damaged[/] ({few}). "
+        "Blocks are distilled again when a search needs them."
+    ]
 
 
 def register(app: typer.Typer) -> None:
