@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -71,7 +70,7 @@ def make_app(installation: Installation, own_token: str | None = None) -> FastAP
             await asyncio.wait([beating])
         service.close()
 
-    app = FastAPI(
+    app = _Application(
         title="Blocksmith",
         summary=_SUMMARY,
         description=_DESCRIPTION,
@@ -92,13 +91,15 @@ def make_app(installation: Installation, own_token: str | None = None) -> FastAP
     app.add_middleware(
         Gate, metrics=service.metrics, names=(installation.settings.host, *installation.settings.public_names)
     )
-    app.openapi = functools.partial(_openapi, app, app.openapi)  # type: ignore[method-assign]
     return app
 
 
-def _openapi(app: FastAPI, original: Any) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        from api.openapi import completed
+class _Application(FastAPI):
+    """Tells in its OpenAPI document also what FastAPI does not know by itself."""
 
-        app.openapi_schema = completed(original())
-    return app.openapi_schema
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            from api.openapi import completed
+
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema

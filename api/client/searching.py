@@ -92,7 +92,7 @@ class Searching:
         """All searches that match, newest first; pages are fetched as they are needed."""
         wanted = status.value if isinstance(status, SearchStatus) else status
         params = {"status": wanted, "name": name, "trash": trash, "kind": kind, "project": project}
-        return self._pages(SearchDocument, "/v1/searches", params, page_size, "cursor")
+        return self._pages(Page[SearchDocument], "/v1/searches", params, page_size, "cursor")
 
     def search(self, search: str = "latest") -> SearchDocument:
         """One search."""
@@ -170,7 +170,7 @@ class Searching:
             "after": after,
             "bounds_version": bounds_version,
         }
-        return self._pages(TrialDocument, f"/v1/searches/{search}/trials", params, page_size, "after")
+        return self._pages(Page[TrialDocument], f"/v1/searches/{search}/trials", params, page_size, "after")
 
     def trial(self, search: str, number: int) -> TrialDetail:
         """One trial in full."""
@@ -246,11 +246,11 @@ class Searching:
         )
 
     def _pages(
-        self, item: type[D], path: str, params: Mapping[str, Any], page_size: int, cursor_name: str
+        self, form: type[Page[D]], path: str, params: Mapping[str, Any], page_size: int, cursor_name: str
     ) -> Iterator[D]:
         given: dict[str, Any] = {**params, "limit": page_size}
         while True:
-            page = self._transport.ask(Page[item], "GET", path, params=given)  # type: ignore[valid-type]
+            page = self._transport.ask(form, "GET", path, params=given)
             yield from page.items
             if page.next is None:
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -92,6 +92,8 @@ class EventHub:
         self._all_seen: dict[str, Head] | None = None
         self._task: asyncio.Task[None] | None = None
         self._threads: anyio.CapacityLimiter | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
 
     async def events(self, search_id: str, after: int, heartbeat_s: float) -> AsyncIterator[tuple[Event, ...]]:
         """Events of a search after an id, those to come included; none now and then, when nothing happens.
@@ -145,6 +147,12 @@ class EventHub:
         if len(self._of_all) + sum(map(len, self._by_search.values())) >= MAX_LISTENERS:
             raise TransientError("Too many event streams are open.", "Close some, or ask another API process.")
 
+    def wake(self) -> None:
+        """Look now rather than at the next tick, because this process has just written. For any thread; cheap."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has been closed meanwhile: nobody listens
+                self._loop.call_soon_threadsafe(self._woken.set)
+
     @contextmanager
     def _listening(self, search_id: str | None) -> Iterator[_Listener]:
         self.require_room()
@@ -163,8 +171,12 @@ class EventHub:
 
     async def _poll(self) -> None:
         tick = 0
+        self._loop = asyncio.get_running_loop()
         while self._by_search or self._of_all:
             began = time.monotonic()
+            if self._woken.is_set():
+                self._woken.clear()
+                tick = 0
             try:
                 if self._by_search:
                     ids = {search: self._seen.get(search) for search in self._by_search}
@@ -176,8 +188,17 @@ class EventHub:
             except NasError:
                 await asyncio.sleep(BACK_OFF_S)
             tick += 1
-            await asyncio.sleep(max(0.0, TICK_S - (time.monotonic() - began)))
+            await self._pause(time.monotonic() - began)
+        self._loop = None
         self._all_seen = None
+
+    async def _pause(self, spent_s: float) -> None:
+        # As long as looking took, also when woken: under many writes half of the time goes into looking, not all.
+        rest_s = min(spent_s, TICK_S)
+        await asyncio.sleep(rest_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, TICK_S - spent_s - rest_s)):
+                await self._woken.wait()
 
     async def _first_look(self) -> None:
         deadline = time.monotonic() + FIRST_LOOK_S

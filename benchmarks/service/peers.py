@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ def measure_peers(folder: Path, trials: int) -> list[dict[str, Any]]:
     share = trials // TURNS
     for turn in range(TURNS):
         numbers = range(turn * share, (turn + 1) * share)
-        written["blocksmith"] += _timed(lambda numbers=numbers: ours.write(numbers))  # type: ignore[misc]
-        written["optuna"] += _timed(lambda numbers=numbers: theirs.write(numbers))  # type: ignore[misc]
+        written["blocksmith"] += _timed(partial(ours.write, numbers))
+        written["optuna"] += _timed(partial(theirs.write, numbers))
     read = {"blocksmith": 0.0, "optuna": 0.0}
     for _ in range(TURNS):
         read["blocksmith"] += _timed(ours.read)
