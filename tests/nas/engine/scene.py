@@ -17,16 +17,20 @@ from nas.engine.loop import SearchLoop
 from nas.engine.pace import Pace
 from nas.ports import JobBackend, OpenUnitOfWork
 from storage.in_memory import InMemoryDatabase
+from tests.fakes.backends import SilentBackend
 from tests.fakes.clock import FakeClock
 from tests.fakes.executor import CountingExecutor
 from tests.fakes.strategy import InOrder
 from tests.fakes.workspace import MemoryWorkspace
+from workers.executor import run_job
 from workers.inline_backend import InlineBackend
 
 STAGES = ("E1", "E2", "Mid", "D2", "D1")
 SPACE = SearchSpace(
     stages=tuple(StageChoices(stage=stage, variants=("teacher", "RA", "R")) for stage in ("E1", "E2", "D1"))
 )
+DISTILLED = 3 * 3 + 2
+"""Blocks of a search in `SPACE`: three stages with three variants, two stages that keep the teacher's block."""
 PACE = Pace(poll_s=0.5, lease_ttl_s=15.0, account_s=2.0)
 
 
@@ -108,8 +112,17 @@ class Scene:
         with self.database.reader() as uow:
             return uow.trials.of_search(self.id, *statuses)
 
+    @property
+    def evaluations(self) -> int:
+        return self.executor.kinds["evaluate"]
+
     def facts(self, kind: str) -> list[dict[str, Any]]:
         return [dict(event.facts) for event in self.events if event.kind == kind]
+
+
+def answer_all(backend: SilentBackend, scene: Scene) -> None:
+    """Do every job that the backend keeps; it answers at its next poll."""
+    backend.answers = [run_job(job, scene.workspace, scene.executor) for job in backend.jobs.values()]
 
 
 def tick_until(loop: SearchLoop, status: SearchStatus, most: int = 500) -> None:
