@@ -95,7 +95,7 @@ class Running:
             Metrics(),
             stages_of=lambda teacher: place.stages(),
         )
-        self.coordinator = Coordinator(self.around, self.workers)  # type: ignore[arg-type]
+        self.coordinator = Coordinator(self.around, self.workers)
         self._thread = threading.Thread(target=self._turn, daemon=True)
         self._thread.start()
 

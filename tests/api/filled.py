@@ -93,7 +93,7 @@ def fill(
         uow.searches.replace(SearchStatus.CREATED, stored)
         uow.events.append(search.id, "search", json.dumps({"facts": {"status": status.value}}), 1_795_000_999.0)
         uow.commit()
-    return stored  # type: ignore[no-any-return]
+    return stored
 
 
 def _a_trial(search: Search, number: int, architecture: Architecture, *, running: bool) -> Trial:

@@ -43,7 +43,7 @@ class Served:
         """Headers with the key of `admin` (of the installation) or `PROJECT/ROLE`; made when first asked for."""
         if who not in self.tokens:
             project, _, role = who.rpartition("/")
-            self.tokens[who] = self.key(project or None, role)  # type: ignore[arg-type]
+            self.tokens[who] = self.key(project or None, role)
         return {"Authorization": f"Bearer {self.tokens[who]}"}
 
     def project(self, name: str, **quota: int | None) -> None:
@@ -55,7 +55,7 @@ class Served:
 
 def serve(data: Path, **settings: object) -> Served:
     """An empty installation with projects `red` and `blue`; close `http` at the end."""
-    installation = Installation(settings=Settings(data=data, **settings))  # type: ignore[arg-type]
+    installation = Installation(settings=Settings(data=data, **settings))
     http = TestClient(make_app(installation), base_url=ADDRESS, raise_server_exceptions=False)
     served = Served(installation, http)
     served.project("red")

@@ -103,14 +103,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         uow.exports.add(export)
         library = uow.libraries.list("red")[0].id
         uow.commit()
-    served.names = {"ARTIFACT": digest, "LIBRARY": library}  # type: ignore[attr-defined]
+    served.names = {"ARTIFACT": digest, "LIBRARY": library}
     with served.http:
         yield served
 
 
 def ask(served: Served, route: Route, headers: dict[str, str]) -> int:
     path = route.path.replace("KEY", split_token(served.key("red", "reader"))[0])
-    for name, value in served.names.items():  # type: ignore[attr-defined]
+    for name, value in served.names.items():
         path = path.replace(name, value)
     return served.http.request(route.method, path, headers=headers, json=route.body).status_code
 

@@ -30,7 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 @pytest.fixture(scope="module")
 def address(served: Served) -> Iterator[str]:
-    with listening(served.http.app) as url:  # type: ignore[arg-type]
+    with listening(served.http.app) as url:
         yield url
 
 
@@ -127,7 +127,7 @@ def test_a_download_arrives_whole_or_not_at_all(served: Served, client: Client, 
     assert client.wait_export(export.export).size_bytes == len(packed)
     client.download(export.export, tmp_path / "network.zip")
     assert (tmp_path / "network.zip").read_bytes() == packed
-    served.installation.workspace.artifacts.path(digest).write_bytes(b"y" * len(packed))  # type: ignore[union-attr]
+    served.installation.workspace.artifacts.path(digest).write_bytes(b"y" * len(packed))
     with pytest.raises(CorruptArtifact):
         client.download(export.export, tmp_path / "damaged.zip")
     assert [file.name for file in tmp_path.iterdir()] == ["network.zip"]

@@ -40,7 +40,7 @@ def served(tmp_path: Path) -> Served:
 
 @pytest.fixture
 def address(served: Served) -> Iterator[str]:
-    with listening(served.http.app) as url:  # type: ignore[arg-type]
+    with listening(served.http.app) as url:
         yield url
 
 
@@ -126,7 +126,7 @@ def test_fifty_listeners_miss_nothing(served: Served, address: str) -> None:
 
 def test_the_stream_of_all_searches_tells_of_those_one_may_see(served: Served, address: str) -> None:
     stream = Listening(f"{address}/v1/events", served.bearer("red/reader"))
-    hub = served.http.app.state.service.hub  # type: ignore[attr-defined]
+    hub = served.http.app.state.service.hub
     _until(lambda: hub._all_seen is not None)
     tell(served, "blue-1")
     tell(served, "red-1")
@@ -142,7 +142,7 @@ def test_a_stream_of_another_project_does_not_exist(served: Served, address: str
 def test_a_client_follows_through_a_server_that_is_killed_and_comes_back(served: Served) -> None:
     app, seen = served.http.app, queue.Queue[int]()
     token = served.bearer("red/reader")["Authorization"].removeprefix("Bearer ")
-    with listening(app) as url:  # type: ignore[arg-type]
+    with listening(app) as url:
         port = int(url.rpartition(":")[2])
         client = Client(url, token)
 
@@ -154,7 +154,7 @@ def test_a_client_follows_through_a_server_that_is_killed_and_comes_back(served:
         threading.Thread(target=follow, daemon=True).start()
         ids = [seen.get(timeout=10) for _ in range(TRIALS + 1)]
     tell(served)  # while nobody serves
-    with listening(app, port):  # type: ignore[arg-type]
+    with listening(app, port):
         end(served)
         while ids[-1] != -1:
             ids.append(seen.get(timeout=20))

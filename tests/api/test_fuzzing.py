@@ -96,7 +96,7 @@ def test_no_sequence_of_requests_breaks_the_server(served: Served, schema: Any) 
     statuses: list[int] = []
     broken: list[str] = []
 
-    class Visitor(schema.as_state_machine()):  # type: ignore[misc]
+    class Visitor(schema.as_state_machine()):
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             return {"headers": served.bearer("red/admin")}
 

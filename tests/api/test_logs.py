@@ -65,7 +65,7 @@ def test_threads_do_not_mix_their_searches(capsys: pytest.CaptureFixture[str]) -
 )
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_secrets_are_blacked_out(secret: str, form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(form)  # type: ignore[arg-type]
+    configure_logging(form)
     logging.getLogger("x").error("Something with %s failed", secret)
     try:
         raise ValueError(secret)

@@ -29,7 +29,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     served = serve(data, database=fresh_address(request.param, data))
     fill(served.installation.database, a_search("red-1", project="red"), 5)
     with served.http:
-        served.http.app.state.service.desk.catalogue()  # type: ignore[attr-defined]
+        served.http.app.state.service.desk.catalogue()
         yield served
     served.installation.database.close()
 

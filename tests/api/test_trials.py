@@ -137,7 +137,7 @@ def test_a_search_without_trials_has_an_empty_everything(served: Served) -> None
 
 
 def test_old_columns_make_room_for_new_ones(served: Served) -> None:
-    service = served.http.app.state.service  # type: ignore[attr-defined]
+    service = served.http.app.state.service
     for number in range(70):
         with served.installation.database.unit_of_work() as uow:
             uow.searches.add(a_search(f"many-{number}", project="red"))

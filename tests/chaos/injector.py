@@ -61,7 +61,7 @@ class Injector:
         return self._service.disk.free
 
     def _disturb(self, fault: Fault, target: str) -> Undo | None:
-        verb: Mood = fault.kind.partition(" ")[0]  # type: ignore[assignment]
+        verb: Mood = fault.kind.partition(" ")[0]
         relays = self._service.messages if target == "messages" else [self._service.rows]
         relay = relays[fault.which % len(relays)]
         if relay is None:

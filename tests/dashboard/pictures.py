@@ -38,7 +38,7 @@ def take(browser: Browser, url: str, key: str, search: str) -> None:
 
 def picture(browser: Browser, url: str, key: str, place: str, name: str, theme: str, size: tuple[int, int]) -> None:
     """One view as a file of bounded size."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme)  # type: ignore[arg-type]
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme)
     page = context.new_page()
     page.goto(f"{url}/#key={key}&{place}" if key else url)
     page.wait_for_load_state("networkidle") if not key else page.locator("main h1").wait_for()

@@ -59,7 +59,7 @@ def test_only_the_page_is_published_and_only_on_the_loopback() -> None:
 
 
 def test_every_api_replica_gets_a_port() -> None:
-    low, high = re.fullmatch(r"127\.0\.0\.1:(\d+)-(\d+):8484", service("api")["ports"][0]).groups()  # type: ignore[union-attr]
+    low, high = re.fullmatch(r"127\.0\.0\.1:(\d+)-(\d+):8484", service("api")["ports"][0]).groups()
     assert int(high) - int(low) + 1 == service("api")["deploy"]["replicas"] >= 2
 
 

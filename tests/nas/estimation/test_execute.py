@@ -28,7 +28,7 @@ from tests.nas.estimation.conftest import distillation_of, evaluation_of
 
 
 def payload_kinds() -> set[str]:
-    union = AnyPayload.__origin__  # type: ignore[attr-defined]
+    union = AnyPayload.__origin__
     return {member.model_fields["kind"].default for member in union.__args__}
 
 

@@ -22,7 +22,7 @@ def comparison(**changes: object) -> Comparison:
             "D1": torch.full((32,), 0.6, dtype=torch.float64),
         },
     }
-    return Comparison(**{**fields, **changes})  # type: ignore[arg-type]
+    return Comparison(**{**fields, **changes})
 
 
 def test_every_fidelity_metric_of_the_domain_is_implemented_under_its_name() -> None:

@@ -53,7 +53,7 @@ def tiny_training(images: Path, output: Path, **changes: object) -> TeacherTrain
         pool_steps=2,
         checkpoint_s=0.0,
     )
-    return replace(settings, **changes)  # type: ignore[arg-type]
+    return replace(settings, **changes)
 
 
 @pytest.fixture(autouse=True)
