@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import anyio
@@ -180,7 +181,7 @@ class EventHub:
             try:
                 if self._by_search:
                     ids = {search: self._seen.get(search) for search in self._by_search}
-                    self._tell_each(await self._in_thread(lambda ids=ids: self._read_news(ids)))  # type: ignore[misc]
+                    self._tell_each(await self._in_thread(partial(self._read_news, ids)))
                 if not self._of_all:
                     self._all_seen = None
                 elif tick % ALL_TICKS == 0:
