@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 BEAT_S = 2.0
 DEAD_AFTER_S = 6.0
 """A coordinator that was not heard of for so long no longer counts when work is divided."""
+TURN_S = 20.0
+"""How long a coordinator keeps a CPU for which others wait: a few times what it takes to start a worker."""
 MOST_CRASHES = 5
 STEADY_S = 60.0
 """A driver that lived this long forgives the crashes before it."""
@@ -79,8 +81,11 @@ class Coordinator:
             self._beat()
             self._beat_at = time.monotonic()
         if not self._around.draining.is_set():
+            wanted = self._standing().wants
             self._take()
             self._packing.step()
+            if not wanted and self._standing().wants:
+                self._beat_at = -BEAT_S  # from having nothing to do to having a share: at once
 
     def drain(self) -> None:
         """Begin nothing new, let what runs finish for a while, and give all leases back."""
@@ -135,7 +140,7 @@ class Coordinator:
 
     def _divide(self, mine: Standing) -> None:
         pool = self._around.pool
-        pool.limit(slots_of(mine.id, self._workers.slots, self._alive))
+        pool.limit(slots_of(mine.id, self._workers.slots, self._alive, int(time.time() / TURN_S)))
         for project in self._lifted:
             pool.set_quota(project, math.inf)
         for project, quota in self._quotas.items():
@@ -177,7 +182,8 @@ class Coordinator:
 
     def _standing(self) -> Standing:
         projects = Counter(driver.search.project for driver in self._drivers.values())
-        return Standing(self._around.holder, self._settings.ray_address or socket.gethostname(), dict(projects))
+        place = self._settings.ray_address or socket.gethostname()
+        return Standing(self._around.holder, place, dict(projects), len(self._packing))
 
     def _process(self, mine: Standing) -> Process:
         from storage import administration
@@ -197,13 +203,15 @@ class Coordinator:
                 "place": mine.place,
                 "searches": mine.searches,
                 "projects": dict(mine.projects),
+                "exports": mine.exports,
                 "draining": self._around.draining.is_set(),
             },
         )
 
 
 def _told(name: str, document: dict[str, Any]) -> Standing:
-    return Standing(name, str(document.get("place", "")), document.get("projects", {}))
+    place, projects = str(document.get("place", "")), document.get("projects", {})
+    return Standing(name, place, projects, int(document.get("exports", 0)))
 
 
 def _rests(search: Search) -> bool:

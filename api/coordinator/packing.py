@@ -35,6 +35,10 @@ class Packing:
         self._packers: dict[str, Packer] = {}
         self._not_before: dict[str, float] = {}
 
+    def __len__(self) -> int:
+        """Networks that are being packed."""
+        return sum(packer.is_alive() for packer in self._packers.values())
+
     def step(self) -> None:
         """Start what waits and is free."""
         self._packers = {name: packer for name, packer in self._packers.items() if packer.is_alive()}

@@ -16,16 +16,23 @@ class Standing:
         id: Its process row.
         place: What its workers run on: equal for coordinators that share machines or a cluster.
         projects: Searches it drives, by project.
+        exports: Networks it packs.
     """
 
     id: str
     place: str
     projects: Mapping[str, int] = field(default_factory=dict)
+    exports: int = 0
 
     @property
     def searches(self) -> int:
         """Searches it drives."""
         return sum(self.projects.values())
+
+    @property
+    def wants(self) -> int:
+        """What it needs workers for: searches and exports."""
+        return self.searches + self.exports
 
 
 def divided(total: int, weights: Mapping[str, int]) -> dict[str, int]:
@@ -44,14 +51,29 @@ def divided(total: int, weights: Mapping[str, int]) -> dict[str, int]:
     return parts
 
 
-def slots_of(me: str, total: float, alive: Sequence[Standing]) -> float:
-    """CPUs that one coordinator may use of those at its place: as its part of the searches there, one at least."""
+def slots_of(me: str, total: float, alive: Sequence[Standing], turn: int = 0) -> float:
+    """CPUs that one coordinator may use of those at its place.
+
+    One for each that has work, and the rest in proportion to it. Where there are fewer CPUs than such
+    coordinators they take turns, because a worker that was hired is kept: without turns the first to
+    come would keep the only one. A coordinator without work leaves everything to those that have some.
+
+    Args:
+        me: Whose share is asked for.
+        total: CPUs there are.
+        alive: Every living coordinator.
+        turn: A number that grows with time, the same for all.
+    """
     mine = next((one for one in alive if one.id == me), None)
-    neighbours = [one for one in alive if mine is not None and one.place == mine.place]
-    if mine is None or sum(one.searches for one in neighbours) == mine.searches:
+    wants = {one.id: one.wants for one in alive if mine is not None and one.place == mine.place and one.wants}
+    if not wants.keys() - {me}:
         return total
-    parts = divided(math.floor(total), {one.id: one.searches for one in neighbours})
-    return float(max(1, parts[me]))
+    if me not in wants:
+        return 0.0
+    names, whole = sorted(wants), math.floor(total)
+    if whole < len(names):
+        return float((names.index(me) - turn * whole) % len(names) < whole)
+    return 1.0 + divided(whole - len(names), wants)[me]
 
 
 def quota_of(me: str, project: str, quota: int, alive: Sequence[Standing]) -> int:

@@ -26,8 +26,14 @@ def test_one_coordinator_has_everything() -> None:
 
 def test_slots_follow_the_searches_and_an_idle_coordinator_leaves_them_to_the_others() -> None:
     alive = coordinators(3, 1, 0)
-    assert [slots_of(one.id, 16.0, alive) for one in alive] == [12.0, 4.0, 1.0]
+    assert [slots_of(one.id, 16.0, alive) for one in alive] == [12.0, 4.0, 0.0]
     assert slots_of("c0", 16.0, coordinators(3, 0)) == 16.0
+    assert slots_of("c1", 16.0, coordinators(0, 0)) == 16.0
+
+
+def test_a_coordinator_that_only_packs_networks_has_a_slot() -> None:
+    alive = [*coordinators(3), Standing("packer", "here", exports=1)]
+    assert slots_of("packer", 4.0, alive) == 1.0
 
 
 def test_machines_of_others_are_not_shared() -> None:
@@ -35,9 +41,19 @@ def test_machines_of_others_are_not_shared() -> None:
     assert slots_of("c0", 2.0, alive) == 2.0
 
 
-def test_everybody_gets_one_slot_at_least() -> None:
-    alive = coordinators(1, 1, 1)
-    assert [slots_of(one.id, 2.0, alive) for one in alive] == [1.0, 1.0, 1.0]
+@given(st.integers(0, 9), st.lists(st.integers(0, 9), min_size=1, max_size=6), st.integers(0, 99))
+def test_no_slot_is_given_twice(total: int, searches: list[int], turn: int) -> None:
+    alive = coordinators(*searches)
+    shares = [slots_of(one.id, float(total), alive, turn) for one in alive if one.wants]
+    assert sum(shares) == (total if shares else 0)
+    assert len(shares) > total or all(share >= 1 for share in shares)
+
+
+@given(st.integers(1, 5), st.integers(2, 6), st.integers(0, 99))
+def test_where_slots_are_few_everybody_has_one_in_turn(total: int, count: int, turn: int) -> None:
+    alive = coordinators(*[1] * count)
+    for one in alive:
+        assert sum(slots_of(one.id, float(total), alive, turn + later) for later in range(count)) >= min(total, 1)
 
 
 def test_a_quota_holds_for_all_coordinators_together() -> None:

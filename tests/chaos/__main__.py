@@ -9,6 +9,7 @@ import argparse
 import json
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep logs in this folder; its path must be short")
     parser.add_argument("--short", action="store_true", help="small searches, exactly as many as asked for")
     options = parser.parse_args()
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first
+        signal.signal(ending, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("chaos").setLevel(logging.INFO)
     folder = options.keep or Path(tempfile.mkdtemp(prefix="chaos-"))
