@@ -54,6 +54,11 @@ class Trial(Value):
         """Whether it was completed without any fidelity, because it broke an exact bound."""
         return self.evaluation is not None and self.evaluation.metrics.keys() <= set(EXACT_METRICS)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no step leads on from here. Of the ended ones, those that were screened may be reopened."""
+        return self.status.is_terminal and not (self.status is TrialStatus.COMPLETED and self.is_screened)
+
     def become(self, status: TrialStatus, **changes: object) -> Trial:
         """The trial after a legal step.
 
@@ -61,7 +66,7 @@ class Trial(Value):
             IllegalTransition: If the lifecycle does not have this step; a measured trial is never reopened.
         """
         require_trial_step(self.status, status)
-        if self.status is TrialStatus.COMPLETED and not self.is_screened:
+        if self.is_settled:
             raise IllegalTransition(f"Trial {self.number} was measured; it cannot become {status.value}.")
         after: Trial = self.evolve(status=status, **changes)
         return after

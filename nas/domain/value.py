@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
@@ -72,6 +73,10 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    def model_post_init(self, _context: Any, /) -> None:
+        """Have all instances share one set of field names: it is most of what a small one weighs."""
+        object.__setattr__(self, "__pydantic_fields_set__", _field_names(type(self)))
+
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
@@ -87,6 +92,11 @@ class Value(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+@cache
+def _field_names(kind: type[Value]) -> set[str]:
+    return set(kind.model_fields)
 
 
 def canonical_json(document: Any) -> str:

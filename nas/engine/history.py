@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from nas.domain.job import Evaluation
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.trial import Trial
+from nas.ports import TrialRepository
+
+PAGE = 500
+"""Trials read at once, so that reading ten thousand takes no more memory than keeping them."""
 
 
 class History:
-    """Every trial of one search as its rows stand.
+    """Every trial of one search, as much of it as its driver will need.
 
-    Its driver is the only writer of these rows, so it reads them once, at recovery, and afterwards
+    Its driver is the only writer of the rows, so it reads them once, at recovery, and afterwards
     takes over what became durable. A step of ten thousand trials then costs as much as one of ten.
+    Of a settled trial it keeps what strategies and the front read; the rest stays in the row.
 
     Attributes:
         revision: Grows with every change, so that what was derived can be kept until then.
@@ -26,7 +32,7 @@ class History:
         """Forget everything and take over trials as their rows stand, by number."""
         self._trials: list[Trial] = []
         self._digests: set[str] = set()
-        self._by_status: dict[TrialStatus, dict[int, Trial]] = {status: {} for status in TrialStatus}
+        self._pending: dict[int, Trial] = {}
         self._screened: set[int] = set()
         for trial in trials:
             self.take(trial)
@@ -45,13 +51,13 @@ class History:
 
     @property
     def finished(self) -> list[Trial]:
-        """Trials with a verdict, in no particular order."""
-        return [trial for status, some in self._by_status.items() if status.is_terminal for trial in some.values()]
+        """Trials with a verdict, by number."""
+        return [trial for number, trial in enumerate(self._trials) if number not in self._pending]
 
     @property
     def pending(self) -> list[Trial]:
-        """Trials without a verdict, in no particular order."""
-        return [*self._by_status[TrialStatus.CANDIDATE].values(), *self._by_status[TrialStatus.RUNNING].values()]
+        """Trials without a verdict, by number."""
+        return [self._pending[number] for number in sorted(self._pending)]
 
     @property
     def screened(self) -> list[Trial]:
@@ -59,22 +65,38 @@ class History:
         return [self._trials[number] for number in sorted(self._screened)]
 
     def of(self, status: TrialStatus) -> list[Trial]:
-        """Trials of one status, by number."""
-        some = self._by_status[status]
-        return [some[number] for number in sorted(some)]
+        """Trials without a verdict that stand at `status`, by number."""
+        return [trial for trial in self.pending if trial.status is status]
 
     def take(self, trial: Trial) -> None:
         """Take over a trial as it now stands; a new one must have the next number."""
         number = trial.number
+        kept = _settled(trial) if trial.is_settled else trial
         if number == len(self._trials):
-            self._trials.append(trial)
+            self._trials.append(kept)
             self._digests.add(trial.architecture.digest)
         else:
-            del self._by_status[self._trials[number].status][number]
-            self._trials[number] = trial
-        self._by_status[trial.status][number] = trial
-        if trial.status is TrialStatus.COMPLETED and trial.is_screened:
+            self._trials[number] = kept
+        if trial.status.is_terminal:
+            self._pending.pop(number, None)
+        else:
+            self._pending[number] = kept
+        if trial.status is TrialStatus.COMPLETED and not trial.is_settled:
             self._screened.add(number)
         else:
             self._screened.discard(number)
         self.revision += 1
+
+
+def every_trial(trials: TrialRepository, search_id: str) -> Iterator[Trial]:
+    """Trials of a search by number, read page by page."""
+    last = -1
+    while page := trials.page(search_id, last, PAGE):
+        yield from page
+        last = page[-1].number
+
+
+def _settled(trial: Trial) -> Trial:
+    evaluation = trial.evaluation and Evaluation(metrics=trial.evaluation.metrics)
+    kept: Trial = trial.evolve(attempts=(), evaluation=evaluation)
+    return kept

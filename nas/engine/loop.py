@@ -11,7 +11,7 @@ from nas.domain.search import Search
 from nas.engine.events import Observer, unobserved
 from nas.engine.flights import Flights
 from nas.engine.front_phase import FrontPhase
-from nas.engine.history import History
+from nas.engine.history import History, every_trial
 from nas.engine.lease import Heart, Lease, unique_holder
 from nas.engine.ledger import Ledger, fenced
 from nas.engine.library_phase import LibraryPhase
@@ -109,7 +109,7 @@ class SearchLoop:
         try:
             with self._read() as uow:
                 search = uow.searches.get(self._id)
-                self._history.read_again(uow.trials.of_search(self._id))
+                self._history.read_again(every_trial(uow.trials, self._id))
             running = self._history.of(TrialStatus.RUNNING)
             with self._open() as ledger:
                 for trial in running:

@@ -43,7 +43,7 @@ def result_changed(evidence: Evidence) -> Evidence:
     assert trial.evaluation is not None
     name = min(trial.evaluation.metrics)
     value = trial.evaluation.metrics[name]
-    metrics = {**trial.evaluation.metrics, name: value.evolve(mean=value.mean + 1.0)}
+    metrics = {**trial.evaluation.metrics, name: replace(value, mean=value.mean + 1.0)}
     evaluation = trial.evaluation.evolve(metrics=type(trial.evaluation.metrics)(metrics))
     return _with(evidence, _with_trial(story, trial.evolve(evaluation=evaluation)))
 
