@@ -6,6 +6,13 @@ import { currentKey } from "./session.js";
 const PATIENCE_MS = 60_000;
 const NO_HURRY = new AbortController().signal;
 
+/** As many trials as the server gives in one answer. */
+export const MOST_POINTS = 10_000;
+
+/** Answers that were asked for before anybody needed them, by key and address; each is taken once. */
+/** @type {Map<string, Promise<Response>>} */
+const ahead = new Map();
+
 /**
  * A refusal by the API (RFC 9457), or the absence of an answer (`status` 0).
  *
@@ -72,7 +79,19 @@ async function send(method, url, { body, headers, patience = AbortSignal.timeout
 
 /** @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<any>} */
 export async function get(path, query) {
-  return (await send("GET", address(path, query))).json();
+  const url = address(path, query);
+  const name = `${currentKey()} ${url}`;
+  const asked = ahead.get(name);
+  ahead.delete(name);
+  return (await (asked ?? send("GET", url))).json();
+}
+
+/** Ask now for what `get` will be asked for soon. @param {string} path @param {Record<string, unknown>} [query] */
+export function askAhead(path, query) {
+  const url = address(path, query);
+  const asked = send("GET", url);
+  asked.catch(() => {}); // told to whoever takes it
+  ahead.set(`${currentKey()} ${url}`, asked);
 }
 
 /**

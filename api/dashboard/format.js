@@ -88,10 +88,27 @@ export function ago(at) {
   return at ? `${duration(Math.max(0, Date.now() / 1000 - at))} ago` : "–";
 }
 
+/**
+ * `toLocaleString` makes a formatter for every call, which takes longer than anything else in a list of events.
+ *
+ * @param {Intl.DateTimeFormatOptions} options
+ * @returns {(at: number) => string} Of Unix seconds; the formatter is made when it is first needed.
+ */
+function dateFormat(options) {
+  /** @type {Intl.DateTimeFormat | undefined} */
+  let format;
+  return (at) => (format ??= new Intl.DateTimeFormat(undefined, options)).format(at * 1000);
+}
+
+const dateAndTime = dateFormat({ dateStyle: "medium", timeStyle: "medium" });
+
 /** @param {number | null | undefined} at Unix seconds. @returns {string} Local date and time. */
 export function moment(at) {
-  return at ? new Date(at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" }) : "–";
+  return at ? dateAndTime(at) : "–";
 }
+
+/** Unix seconds as the local time of day. */
+export const timeOfDay = dateFormat({ timeStyle: "medium" });
 
 /** @param {number | null | undefined} bytes @returns {string} */
 export function bytes(bytes) {

@@ -1,11 +1,11 @@
-/** Entry: take the key from the address, set the theme, draw the page. */
+/** Entry: set the theme, draw the page. */
 
+import "./start.js"; // first, whichever of both was read first
 import { applyTheme } from "./parts/theme.js";
 import { consumeKeyInAddress } from "./session.js";
 import { html, render } from "./vendor/preact-standalone.mjs";
 import { Page } from "./views/page.js";
 
-consumeKeyInAddress();
 addEventListener("hashchange", () => {
   if (!location.hash.startsWith("#key=")) return;
   consumeKeyInAddress();

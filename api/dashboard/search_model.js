@@ -5,14 +5,12 @@
  * library, front, events) at most once a second.
  */
 
-import { get } from "./client.js";
+import { get, MOST_POINTS } from "./client.js";
 import { onNews } from "./live.js";
 import { TrialTable } from "./trial_table.js";
 
-const CHUNK = 1000;
 const EVENTS_KEPT = 200;
 const SLOW_MS = 1000;
-const BETWEEN_CHUNKS_MS = 400;
 
 export class SearchModel {
   /** @param {string} id @param {() => void} changed Called after every change; at most once per frame. */
@@ -35,39 +33,42 @@ export class SearchModel {
     this.busy = false;
     this.again = false;
     this.frame = 0;
+    this.stale = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */ this.slow = undefined;
     this.unsubscribe = onNews((news) => {
       if (!news || (news.search === id && news.last_event > this.lastEvent)) this.refresh();
     });
   }
 
-  /** Load everything. @returns {Promise<void>} */
-  async open() {
-    try {
-      await Promise.all([this.readSearch(), this.readBounds(), this.readPoints(), this.readSlow()]);
-      this.problem = null;
-    } catch (problem) {
-      this.problem = /** @type {Error} */ (problem);
-    }
-    this.complete = this.problem === null;
-    this.show();
+  /** Load everything: first what is in sight. @returns {Promise<void>} */
+  open() {
+    return this.round(async () => {
+      await Promise.all([this.readSearch(), this.readBounds(), this.readPoints(), this.readLibrary()]);
+      this.complete = true;
+      this.show();
+      await this.readLog();
+    });
   }
 
-  /** Ask for what changed; calls that come meanwhile are answered by one more round. */
-  async refresh() {
+  /** Ask for what changed. @returns {Promise<void>} */
+  refresh() {
+    return this.complete ? this.round(() => this.readChanges()) : this.open();
+  }
+
+  /**
+   * One round at a time; calls that come meanwhile are answered by one more.
+   *
+   * @param {() => Promise<void>} read
+   */
+  async round(read) {
     if (this.busy) {
       this.again = true;
       return;
     }
     this.busy = true;
     try {
-      if (!this.complete) await this.open();
-      else await Promise.all([this.readSearch(), this.readPoints()]);
+      await read();
       this.problem = null;
-      this.slow ??= setTimeout(() => {
-        this.slow = undefined;
-        this.readSlow().catch(() => {});
-      }, SLOW_MS);
     } catch (problem) {
       this.problem = /** @type {Error} */ (problem);
     }
@@ -77,6 +78,16 @@ export class SearchModel {
       this.again = false;
       this.refresh();
     }
+  }
+
+  async readChanges() {
+    const before = this.lastEvent;
+    await Promise.all([this.readSearch(), this.readPoints()]);
+    if (this.lastEvent === before) return;
+    this.slow ??= setTimeout(() => {
+      this.slow = undefined;
+      this.readSlow().catch(() => {});
+    }, SLOW_MS);
   }
 
   /** Stop listening. */
@@ -94,60 +105,69 @@ export class SearchModel {
   }
 
   async readBounds() {
+    const known = this.versions.length;
     this.versions = (await get(`/v1/searches/${this.id}/bounds`)).items;
+    if (known && known < this.versions.length) this.pulse++;
     this.show();
   }
 
   async readPoints() {
     const known = this.lastEvent;
-    let shown = 0;
     for (let after = undefined; ;) {
-      const chunk = await get(`/v1/searches/${this.id}/points`, {
+      const answer = await get(`/v1/searches/${this.id}/points`, {
         after_event: known || undefined,
         after,
-        limit: CHUNK,
+        limit: MOST_POINTS,
       });
-      // Only the first chunk's event counts: what changes while the others are read comes again with the next delta.
-      if (after === undefined) this.lastEvent = chunk.last_event;
-      if (chunk.number.length || !this.trials.stages.length) this.trials.merge(chunk);
-      // The first thousand at once, then now and then: drawing ten thousand points costs more than reading a chunk.
-      if (after === undefined || performance.now() - shown > BETWEEN_CHUNKS_MS) {
-        this.show();
-        shown = performance.now();
-      }
-      if (chunk.next === null || this.closed) break;
-      after = chunk.next;
+      // Only the first answer's event counts: what changes while others are read comes again with the next delta.
+      if (after === undefined) this.lastEvent = answer.last_event;
+      if (answer.number.length || !this.trials.stages.length) this.trials.merge(answer);
+      this.show();
+      if (answer.next === null || this.closed) break;
+      after = answer.next;
     }
+  }
+
+  async readLibrary() {
+    this.library = await get(`/v1/searches/${this.id}/library`);
+    this.show();
+  }
+
+  async readLog() {
+    const newest = this.events.at(-1)?.id ?? 0;
+    const [events, exports] = await Promise.all([
+      this.readEvents(newest),
+      get(`/v1/searches/${this.id}/exports`),
+    ]);
+    this.events = [...this.events, ...events].slice(-EVENTS_KEPT);
+    this.exports = exports.items;
     this.show();
   }
 
   async readSlow() {
-    const newest = this.events.at(-1)?.id ?? 0;
-    const [library, events, exports] = await Promise.all([
-      get(`/v1/searches/${this.id}/library`),
-      this.readEvents(newest),
-      get(`/v1/searches/${this.id}/exports`),
-    ]);
-    this.library = library;
-    this.events = [...this.events, ...events].slice(-EVENTS_KEPT);
-    this.exports = exports.items;
     this.pulse++;
-    this.show();
+    await Promise.all([this.readLibrary(), this.readLog()]);
   }
 
   /** @param {number} newest @returns {Promise<any[]>} Events after it; the latest ones alone at the beginning. */
   async readEvents(newest) {
-    const { last_event: last } = this.search ?? (await get(`/v1/searches/${this.id}`));
-    const after = Math.max(newest, last - EVENTS_KEPT);
+    const after = Math.max(newest, this.search.last_event - EVENTS_KEPT);
     return (await get(`/v1/searches/${this.id}/events`, { after: after || undefined, limit: EVENTS_KEPT })).items;
   }
 
-  /** Draw in the next frame, however often this is called before it. */
+  /** Draw once per frame, however often this is called; news at once, and what comes with them in the next frame. */
   show() {
+    this.stale = true;
     if (this.closed || this.frame) return;
+    if (this.complete) this.draw();
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      if (!this.closed) this.changed();
+      if (this.stale) this.draw();
     });
+  }
+
+  draw() {
+    this.stale = false;
+    if (!this.closed) this.changed();
   }
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Query, Response
+from pydantic_core import to_json
 
 from api.border.guards import AnyCaller, BoundsVersion, Limit, Number, SearchId, ServiceOf
 from api.routes.declared import READS, router
@@ -19,6 +19,8 @@ from api.views import Document
 from nas.domain.lifecycle import TrialStatus
 
 routes = router("trials")
+
+MOST_POINTS: Final = 10_000
 
 After = Annotated[int, Query(ge=-1, le=2**31 - 1, description="Only trials with a number above this one.")]
 AfterEvent = Annotated[
@@ -74,7 +76,7 @@ def points(
     search: SearchId,
     after: After = -1,
     after_event: AfterEvent = -1,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Trials in one answer.")] = 1000,
+    limit: Annotated[int, Query(ge=1, le=MOST_POINTS, description="Trials in one answer.")] = 1000,
 ) -> Response:
     """Read trials column by column, for plots and long tables.
 
@@ -109,6 +111,6 @@ def hypervolume(
 
 
 def _json(document: Document) -> Response:
-    # Thousands of numbers: what was built from numbers needs no second validation.
-    content = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    return Response(content, media_type="application/json")
+    # Thousands of numbers: what was built from numbers needs no second validation, and `json` writes them six times
+    # slower. What was not measured, NaN, is null.
+    return Response(to_json(document, inf_nan_mode="null"), media_type="application/json")

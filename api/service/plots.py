@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from api.service.points import STATUSES, Array, Columns
+from api.service.points import STATUSES, Columns
 from api.service.readings import latency_of
 from api.service.verdicts import front_of, history_of
 from api.views import Document, bounds_document, measurement_document, trial_document, violations
@@ -62,7 +62,7 @@ def read_hypervolume(service: Service, uow: SqlUnitOfWork, search: Search, probl
 def read_points(
     service: Service, uow: SqlUnitOfWork, search: Search, *, after: int, after_event: int, limit: int
 ) -> Document:
-    """Trials column by column: those with numbers above `after` that changed since `after_event`."""
+    """Trials column by column: numbers above `after`, changed since `after_event`; NaN where nothing was measured."""
     with service.points.of(uow, search) as columns:
         size = columns.size
         wanted = (columns.number[:size] > after) & (columns.changed[:size] > after_event)
@@ -82,8 +82,8 @@ def read_points(
             "metrics": {
                 name: {
                     "unit": column.unit,
-                    "mean": _nullable(column.mean[rows]),
-                    "sem": _nullable(column.sem[rows]),
+                    "mean": column.mean[rows].tolist(),
+                    "sem": column.sem[rows].tolist(),
                 }
                 for name, column in columns.metrics.items()
             },
@@ -105,7 +105,3 @@ def _add_latencies(uow: SqlUnitOfWork, search: Search, points: list[dict[str, An
         latency = latency_of(uow, search, uow.trials.get(search.id, point["trial"]))
         if latency is not None:
             point["metrics"]["latency_ms"] = measurement_document(latency)
-
-
-def _nullable(values: Array) -> list[float | None]:
-    return [None if value != value else value for value in values.tolist()]  # NaN alone differs from itself

@@ -67,9 +67,10 @@ class Service:
 
     @contextmanager
     def writer(self) -> Iterator[SqlUnitOfWork]:
-        """One transaction; commit it."""
+        """One transaction; commit it. Who listens hears of it at once."""
         with self.database.unit_of_work() as uow:
             yield uow
+        self.hub.wake()
 
     def authenticate(self, token: str, address: str, now: float) -> Caller:
         """Who sent a token.

@@ -20,6 +20,7 @@ from api.client import Client
 from api.client.events import frames
 from api.service import event_hub
 from api.service.event_hub import EventHub
+from api.service.state import Service
 from nas.domain.lifecycle import SearchStatus
 from nas.errors import TransientError
 from tests.api.filled import a_search, fill
@@ -191,6 +192,28 @@ def test_the_hub_outlives_a_database_that_is_away(served: Served, monkeypatch: p
         return ids
 
     assert in_a_loop(asyncio.wait_for(listen(), 20)) == list(range(1, TRIALS + 3))
+
+
+def test_what_this_process_writes_is_told_without_waiting_for_the_next_look(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(served.installation)
+
+    def write() -> None:
+        with service.writer() as uow:
+            uow.events.append("red-1", "trial", json.dumps({"facts": {}}), 2.0)
+            uow.commit()
+
+    async def listen() -> str:
+        told = service.hub.changes(lambda project: project == "red", heartbeat_s=60.0)
+        await anext(told)
+        monkeypatch.setattr(event_hub, "TICK_S", 60.0)
+        await asyncio.sleep(0.2)  # it rests for a minute now
+        await asyncio.to_thread(write)
+        news = await anext(told)
+        return news.search if news else ""
+
+    assert in_a_loop(asyncio.wait_for(listen(), 10)) == "red-1"
 
 
 def test_a_listener_that_falls_behind_is_dropped_and_finds_what_it_missed_by_asking_again(

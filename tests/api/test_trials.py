@@ -51,6 +51,12 @@ def test_columns_are_loaded_in_pages_and_then_only_what_changed(served: Served) 
     assert changed["last_event"] == first["last_event"] + 1
 
 
+def test_ten_thousand_trials_fit_into_one_answer(served: Served) -> None:
+    assert get(served, "/points?limit=10000")["next"] is None
+    refused = served.http.get("/v1/searches/red-1/points?limit=10001", headers=served.bearer("red/reader"))
+    assert refused.status_code == 422
+
+
 def test_columns_say_the_same_as_documents(served: Served) -> None:
     columns = get(served, "/points")
     documents = get(served, "/trials?limit=500")["items"]

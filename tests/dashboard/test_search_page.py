@@ -192,6 +192,20 @@ def test_a_search_is_watched_from_before_its_first_result(scene: Scene, server: 
     expect(page.get_by_role("slider", name=SLIDER)).to_be_visible()
 
 
+def test_nothing_is_asked_for_twice(finished_scene: Scene, finished_server: Server, open_page: Open) -> None:
+    page = open_page(finished_server.url, finished_scene.key(), "/searches/search-001")
+
+    def asked() -> list[str]:
+        entries = "performance.getEntriesByType('resource').map((one) => one.name)"
+        return [name.removeprefix(f"{finished_server.url}/v1/") for name in page.evaluate(entries) if "/v1/" in name]
+
+    wait_for(lambda: any("after_event" in name for name in asked()))  # a second look, because news arrive from now on
+    expect(page.locator(".chart.hypervolume canvas")).to_be_visible()
+    first = [name for name in asked() if "after_event" not in name and name != "searches/search-001"]
+    assert len(first) == len(set(first))
+    assert {"me", "searches/search-001/points?limit=10000", "searches/search-001/front"} <= set(first)
+
+
 def test_a_table_stands_behind_every_chart(finished_scene: Scene, finished_server: Server, open_page: Open) -> None:
     page = open_page(finished_server.url, finished_scene.key(), "/searches/search-001")
     for section, caption in (

@@ -20,7 +20,7 @@ export function loadCharts() {
  * @param {string} props.label What it shows, for those who do not see it.
  * @param {string} props.name Class of the box.
  * @param {string} [props.axes] What the axes measure, and how; a zoom ends when it changes.
- * @param {(chart: any) => void} [props.onReady] Hears of the chart once, to listen to it.
+ * @param {(chart: any) => void} [props.onReady] Hears of the chart once, when it is drawn, to listen to it.
  * @param {(chart: any) => void} [props.onDrawn] Called whenever positions on the canvas may have moved.
  * @param {any} [props.children] What lies above the canvas.
  */
@@ -30,21 +30,27 @@ export function Chart({ option, label, name, axes, onReady, onDrawn, children })
   const drawn = useRef(onDrawn);
   drawn.current = onDrawn;
   const before = useRef(axes);
+  const zoomed = useRef(false);
+  const ready = useRef(false);
 
   useEffect(() => {
     let made;
     let gone = false;
-    const sized = new ResizeObserver(() => {
-      made?.resize();
-      if (made) drawn.current?.(made);
+    const sized = new ResizeObserver(([{ contentRect }]) => {
+      // An observer speaks up at once, and drawing all again costs as much as drawing it.
+      if (contentRect.width === made.getWidth() && contentRect.height === made.getHeight()) return;
+      made.resize();
+      drawn.current?.(made);
     });
     loadCharts().then((echarts) => {
       if (gone) return;
       made = echarts.init(box.current, null, { renderer: "canvas" });
-      made.on("datazoom", () => drawn.current?.(made));
+      made.on("datazoom", () => {
+        zoomed.current = true;
+        drawn.current?.(made);
+      });
       sized.observe(box.current);
       setChart(made);
-      onReady?.(made);
     });
     return () => {
       gone = true;
@@ -56,7 +62,11 @@ export function Chart({ option, label, name, axes, onReady, onDrawn, children })
     if (!chart) return;
     const same = before.current === axes;
     before.current = axes;
-    chart.setOption(same ? keepingZoom(chart, option) : unzoomed(option), { replaceMerge: ["series"] });
+    // Asking a chart for its zoom copies all it shows, thousands of points: only when there is one.
+    chart.setOption(same && zoomed.current ? keepingZoom(chart, option) : unzoomed(option), { replaceMerge: ["series"] });
+    zoomed.current &&= same;
+    if (!ready.current) onReady?.(chart);
+    ready.current = true;
     drawn.current?.(chart);
   }, [chart, option]);
   return html`

@@ -1,6 +1,6 @@
 /** What happened, newest first. */
 
-import { metricLabel, moment, number } from "../format.js";
+import { metricLabel, moment, number, timeOfDay } from "../format.js";
 import { html } from "../vendor/preact-standalone.mjs";
 
 const SHOWN = 60;
@@ -26,7 +26,7 @@ export function EventFeed({ model }) {
             ({ id, kind, at, facts }) => html`
               <li key=${id}>
                 <time class="muted small nowrap" title=${moment(at)}>
-                  ${new Date(at * 1000).toLocaleTimeString()}
+                  ${timeOfDay(at)}
                 </time>
                 <span>${sentence(kind, facts)}</span>
               </li>

@@ -110,6 +110,12 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
           ? html`
               <${FrontTable} id=${model.id} trials=${trials} analysis=${analysis} shown=${shown} query=${query} />
             `
+          : trials.length === 0
+            ? html`
+                <div class="chart pareto">
+                  <div class="veil muted">${model.complete ? "No trials yet" : "Loading trials…"}</div>
+                </div>
+              `
           : html`
       <${Chart}
         name="pareto"
@@ -121,7 +127,6 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
       >
         ${
           drawn > 0 &&
-          trials.length > 0 &&
           lines.map(
             ({ metric, at_most: atMost }) => html`
               <${EpsilonLine}
@@ -142,12 +147,6 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
           hover &&
           html`
             <${HoverCard} ...${hover} trials=${trials} bounds=${bounds} width=${chart.getWidth()} />
-          `
-        }
-        ${
-          trials.length === 0 &&
-          html`
-            <div class="veil muted">${model.complete ? "No trials yet" : "Loading trials…"}</div>
           `
         }
       </${Chart}>

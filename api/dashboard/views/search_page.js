@@ -40,11 +40,9 @@ export function SearchPage({ id, me }) {
   );
   const selected = useMemo(() => selectedNumbers(query, trials), [query.sel, query.block, trials.revision]);
 
-  const front = useFetched(
-    version && `/v1/searches/${id}/front`,
-    { bounds_version: version?.version },
-    [model.pulse, version?.version],
-  ).value;
+  const older = version === versions.at(-1) ? undefined : version.version;
+  const { value } = useFetched(`/v1/searches/${id}/front`, { bounds_version: older }, [model.pulse, older]);
+  const front = value?.bounds_version === version?.version ? value : null;
 
   if (!search || !version)
     return model.problem
