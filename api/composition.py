@@ -145,11 +145,11 @@ def load_strategy(search: Search) -> None:
 
 def _make_strategy(search: Search, costs: ExactCosts) -> Strategy:
     from nas.strategy.base import StrategyContext, make_strategy
+    from nas.strategy.pricing import PricedSpace
 
     context = StrategyContext(
-        space=search.space,
+        priced=PricedSpace(search.space, costs),
         problem=search.problem,
-        costs=costs,
         seed=search.spec.seed,
         initial_trials=search.spec.strategy.initial_trials,
     )

@@ -81,7 +81,7 @@ def _run(name: str, title: str, land: Landscape, seed: int, arguments: argparse.
     problem = Problem(objectives=("gmacs",), constraints=constraints)
     if name == "pareto":
         problem = Problem(objectives=("gmacs", "noise_mse"))
-    strategy = make_strategy(name, StrategyContext(land.space, problem, land.costs, seed, 8))
+    strategy = make_strategy(name, StrategyContext(land.priced, problem, seed, 8))
     trials = _given(land) if arguments.macro else []
     seconds: list[float] = []
     while len(trials) < arguments.trials:

@@ -21,7 +21,7 @@ from botorch.utils.sampling import draw_sobol_normal_samples
 from torch import Tensor
 
 from nas.strategy.posterior import Belief, EstimatedResponse, ExactResponse
-from nas.strategy.response import LogResponseGP, TableCostModel
+from nas.strategy.response import KnownCostModel, LogResponseGP
 
 _DRAWS = 16
 _OTHER_SEED = 1_000
@@ -67,7 +67,7 @@ class Baseline:
         draws: Number of draws; 0 stands for one: the posterior mean.
     """
 
-    def __init__(self, models: Mapping[str, LogResponseGP | TableCostModel], task: Task, draws: int) -> None:
+    def __init__(self, models: Mapping[str, LogResponseGP | KnownCostModel], task: Task, draws: int) -> None:
         self.task = task
         self.responses = {metric: _response(model, metric, task, draws) for metric, model in models.items()}
         every = torch.ones(len(task.pending), dtype=torch.bool)
@@ -93,7 +93,7 @@ class Baseline:
 
 
 def _response(
-    model: LogResponseGP | TableCostModel, metric: str, task: Task, draws: int
+    model: LogResponseGP | KnownCostModel, metric: str, task: Task, draws: int
 ) -> EstimatedResponse | ExactResponse:
     if isinstance(model, LogResponseGP):
         seed = task.seed + list(task.measured).index(metric)
@@ -109,7 +109,7 @@ class KnownCostAcquisition(AcquisitionFunction):
         task: What is asked.
     """
 
-    def __init__(self, models: dict[str, LogResponseGP | TableCostModel], task: Task) -> None:
+    def __init__(self, models: dict[str, LogResponseGP | KnownCostModel], task: Task) -> None:
         super().__init__(model=next(iter(models.values())))
         self.models = models
         self.task = task

@@ -1,6 +1,6 @@
 """Asks Ax: our problem as an Ax experiment, our models and acquisition inside its Modular BoTorch.
 
-A generation node fits one model per metric (`LogResponseGP` for what is measured, `TableCostModel`
+A generation node fits one model per metric (`LogResponseGP` for what is measured, `KnownCostModel`
 for what is known) and lets `KnownCostAcquisition` choose among the candidates. The experiment is
 built anew from the trials for every question and never stored: Ax keeps no state of its own.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,7 +40,7 @@ from botorch.models.model import Model
 from torch import Tensor
 
 from nas.strategy.acquisition import KnownCostAcquisition, Task
-from nas.strategy.response import LogResponseGP, TableCostModel
+from nas.strategy.response import KnownCostModel, LogResponseGP
 
 ROOT_STREAM_HANDLER.setLevel(logging.ERROR)  # Ax narrates on the terminal; errors still get through
 
@@ -55,10 +55,9 @@ class Estimated:
 
 @dataclass(frozen=True)
 class Exact:
-    """How an exact metric is computed: `base` plus one entry of `tables` per stage."""
+    """How an exact metric is computed: variant numbers `... x d` in, values `...` out."""
 
-    base: float
-    tables: Tensor
+    price: Callable[[Tensor], Tensor]
 
 
 Outcomes = dict[str, Estimated | Exact]
@@ -117,7 +116,7 @@ def ask(cardinalities: tuple[int, ...], outcomes: Outcomes, task: Task, count: i
 
 def _compute(outcomes: Outcomes, task: Task, count: int) -> list[list[int]]:
     """The answer when every metric is exact: nothing to fit, so no experiment either."""
-    models = {m: TableCostModel(o.base, o.tables) for m, o in outcomes.items() if isinstance(o, Exact)}
+    models = {m: KnownCostModel(o.price) for m, o in outcomes.items() if isinstance(o, Exact)}
     chosen, _ = KnownCostAcquisition(dict(models), task).choose(count)
     return [[int(code) for code in row] for row in chosen.tolist()]
 
@@ -149,7 +148,7 @@ def _node(outcomes: Outcomes, task: Task) -> GenerationNode:
 def _model(outcome: Estimated | Exact) -> ModelConfig:
     estimated = isinstance(outcome, Estimated)
     return ModelConfig(
-        botorch_model_class=LogResponseGP if estimated else TableCostModel,
+        botorch_model_class=LogResponseGP if estimated else KnownCostModel,
         model_options=dict(vars(outcome)),
         input_transform_classes=None,
     )
@@ -196,7 +195,7 @@ def _data(outcomes: Outcomes, task: Task) -> Iterator[DataRow]:
     for metric, outcome in outcomes.items():
         name = _named(metric, outcome)
         if isinstance(outcome, Exact):
-            values = TableCostModel(outcome.base, outcome.tables)(task.judged).squeeze(-1)
+            values = outcome.price(task.judged)
         else:
             # A metric that is exactly zero (the teacher against itself) has no logarithm and is no datum.
             values = task.measured[metric].clamp_min(0.0).log()

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.domain.architecture import Architecture
-from nas.domain.cost import ExactCosts
 from nas.domain.objective import Problem
-from nas.domain.search_space import SearchSpace
 from nas.domain.trial import Trial
 from nas.registry import Registry
 from nas.strategy.candidates import CandidatePool
@@ -31,16 +29,14 @@ class StrategyContext:
     """All that a strategy knows besides the history.
 
     Attributes:
-        space: What may be chosen.
+        priced: What may be chosen, and what it costs exactly.
         problem: Objectives and bounds in force; when bounds move, make a new strategy.
-        costs: Prices every architecture of the space exactly.
         seed: Seed of every random draw.
         initial_trials: Trials before a response model takes over, the teacher included.
     """
 
-    space: SearchSpace
+    priced: PricedSpace
     problem: Problem
-    costs: ExactCosts
     seed: int
     initial_trials: int
 
@@ -55,7 +51,8 @@ class Strategy(ABC):
 
     def __init__(self, context: StrategyContext) -> None:
         self.context = context
-        self.priced = PricedSpace(context.space, context.costs)
+        self.priced = context.priced
+        self.space = context.priced.space
         self.pool = CandidatePool(self.priced, context.problem)
         self.finished: tuple[Trial, ...] = ()
         self.finished_codes: tuple[tuple[int, ...], ...] = ()
@@ -68,7 +65,7 @@ class Strategy(ABC):
             finished: Every trial with a verdict, whatever it is; none of them is suggested again.
             pending: Every architecture without a verdict, also those waiting for a retry.
         """
-        space = self.context.space
+        space = self.space
         known = {id(t.architecture): codes for t, codes in zip(self.finished, self.finished_codes, strict=True)}
         within = (t for t in finished if id(t.architecture) in known or t.architecture in space)
         self.finished = tuple(sorted(within, key=lambda trial: trial.number))
@@ -104,7 +101,7 @@ class Strategy(ABC):
 
     def seen(self) -> set[tuple[int, ...]]:
         """Variant numbers of everything that is finished or pending."""
-        encode = self.context.space.encode
+        encode = self.space.encode
         return {*self.finished_codes, *(encode(architecture) for architecture in self.pending)}
 
     def generator(self, seen: set[tuple[int, ...]]) -> np.random.Generator:
@@ -113,11 +110,11 @@ class Strategy(ABC):
 
     def encode_all(self, architectures: Sequence[Architecture]) -> Codes:
         """Variant numbers of several architectures, `n x stages`."""
-        rows = [self.context.space.encode(architecture) for architecture in architectures]
-        return np.asarray(rows, dtype=np.int16).reshape(len(rows), len(self.context.space.stages))
+        rows = [self.space.encode(architecture) for architecture in architectures]
+        return np.asarray(rows, dtype=np.int16).reshape(len(rows), len(self.space.stages))
 
     def _decode(self, codes: Sequence[int]) -> Architecture:
-        return self.context.space.decode(tuple(int(code) for code in codes))
+        return self.space.decode(tuple(int(code) for code in codes))
 
 
 STRATEGIES: Registry[type[Strategy]] = Registry("search strategy")

@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ class BayesianSearch(Strategy):
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """Warm-start points first, then the acquisition function's choice."""
-        stages = len(self.context.space.stages)
+        stages = len(self.space.stages)
         judged = Judged.of(self.finished, self.finished_codes, self.context.problem, stages)
         informed = all((judged.means[metric] > 0).sum() >= _LEAST_DATA for metric in self.estimated)
         warm = min(count, self.context.initial_trials - len(seen)) if informed else count
@@ -164,9 +164,19 @@ class BayesianSearch(Strategy):
             outcomes[metric] = Estimated(_padded(self._contributions(metric), free), noise_sd)
         for metric in self.context.problem.objectives:
             if metric not in self.estimated:
-                prices = self.priced.stage_prices(metric)
-                outcomes[metric] = Exact(self.priced.least(metric), _padded(prices, free))
+                outcomes[metric] = Exact(self._known(metric, free))
         return outcomes
+
+    def _known(self, metric: str, free: list[int]) -> Callable[[torch.Tensor], torch.Tensor]:
+        """An exact metric as a function of the variant numbers of the free stages, `... x d` to `...`."""
+        import torch
+
+        def price(codes: torch.Tensor) -> torch.Tensor:
+            rows = np.zeros((codes[..., 0].numel(), len(self.priced.cardinalities)), dtype=np.int16)
+            rows[:, free] = codes.reshape(len(rows), -1).numpy()
+            return torch.from_numpy(self.priced.prices(metric, rows)).reshape(codes.shape[:-1])
+
+        return price
 
     def _contributions(self, metric: str) -> list[Prices]:
         """What is known beforehand about a metric, stage by stage: block losses, or prices for a latency."""

@@ -60,12 +60,12 @@ class CandidatePool:
         return self._all
 
     def within_bounds(self, codes: Codes) -> Codes:
-        """The rows that respect every exact bound."""
+        """The rows that exist and respect every exact bound."""
         return codes[self.is_within_bounds(codes)]
 
     def is_within_bounds(self, codes: Codes) -> npt.NDArray[np.bool_]:
-        """Whether each row respects every exact bound."""
-        keep = np.ones(len(codes), dtype=bool)
+        """Whether each row exists and respects every exact bound."""
+        keep = self.priced.holds(codes)
         for bound in self.bounds:
             keep &= self.priced.prices(bound.metric, codes) <= bound.at_most * (1 + _SLACK)
         return keep

@@ -15,7 +15,7 @@ from botorch.utils.sampling import draw_sobol_normal_samples
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
-from nas.strategy.response import LogResponseGP, TableCostModel
+from nas.strategy.response import KnownCostModel, LogResponseGP
 
 _JITTER = 1e-8
 _LEAST_VARIANCE = 1e-10
@@ -101,7 +101,7 @@ class Field(Protocol):
 class ExactResponse:
     """An exact metric anywhere."""
 
-    def __init__(self, model: TableCostModel, baseline: Tensor) -> None:
+    def __init__(self, model: KnownCostModel, baseline: Tensor) -> None:
         self.model = model
         self.baseline = model(baseline).squeeze(-1)[None, :]
 

@@ -22,7 +22,8 @@ Prices = npt.NDArray[np.float64]
 class PricedSpace:
     """Prices and block losses of a space, stage by stage.
 
-    Exact metrics are sums over stages, so one look-up per stage prices any number of architectures.
+    Exact metrics are sums over stages, so one look-up per stage prices any number of architectures. Where costs
+    come from elsewhere (a benchmark's table), derive from this class: strategies ask for nothing else.
     """
 
     def __init__(self, space: SearchSpace, costs: ExactCosts) -> None:
@@ -37,6 +38,10 @@ class PricedSpace:
         if any(TEACHER_VARIANT not in choices.variants for choices in self.space.stages):
             return None
         return self.space.encode(Architecture(choices=FrozenDict()))
+
+    def holds(self, codes: Codes) -> npt.NDArray[np.bool_]:
+        """Whether each combination of variants exists; here every one does."""
+        return np.ones(len(codes), dtype=bool)
 
     @cached_property
     def block_losses(self) -> list[Prices]:

@@ -11,8 +11,8 @@ called a surrogate; here that word is kept for surrogate blocks.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from ax.generators.torch.botorch_modular.utils import fit_botorch_model
@@ -211,23 +211,22 @@ class LogResponseGP(SingleTaskGP):
         return {"train_X": training_data.X, "train_Y": training_data.Y, **wanted}
 
 
-class TableCostModel(DeterministicModel):
-    """An exact metric as a BoTorch model: a sum of table entries, no data and no fit."""
+class KnownCostModel(DeterministicModel):
+    """An exact metric as a BoTorch model: a function, no data and no fit."""
 
-    def __init__(self, base: float, tables: Tensor) -> None:
+    def __init__(self, price: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.base = base
-        self.register_buffer("tables", tables)
+        self.price = price
 
     @classmethod
     def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
         """Constructor arguments from Ax; the data repeat what the tables say."""
         del training_data
-        return {name: options[name] for name in ("base", "tables")}
+        return {"price": options["price"]}
 
     def forward(self, X: Tensor) -> Tensor:
         """Exact values, `... x n x 1`."""
-        return self.base + look_up(cast(Tensor, self.tables), X).sum(-1, keepdim=True)
+        return self.price(X).unsqueeze(-1)
 
 
 def _fit_by_map(model: LogResponseGP, *_: Any, **__: Any) -> None:
@@ -266,4 +265,4 @@ def _nothing_to_fit(*_: Any, **__: Any) -> None:
 
 
 fit_botorch_model.add((LogResponseGP,), _fit_by_map)
-fit_botorch_model.add((TableCostModel,), _nothing_to_fit)
+fit_botorch_model.add((KnownCostModel,), _nothing_to_fit)

@@ -23,6 +23,7 @@ from nas.engine.pace import Pace
 from nas.errors import EvaluationError
 from nas.ports import Workspace
 from nas.strategy.base import StrategyContext
+from nas.strategy.pricing import PricedSpace
 from nas.strategy.random import RandomSearch
 from storage.administration.keys import ApiKey, Role
 from tests.fakes.executor import landscape, noise_mse
@@ -144,7 +145,8 @@ class Scene:
 
     def _loop(self, search_id: str) -> SearchLoop:
         def strategy(search: Search, costs: Any) -> RandomSearch:
-            return RandomSearch(StrategyContext(search.space, search.problem, costs, search.spec.seed, 8))
+            priced = PricedSpace(search.space, costs)
+            return RandomSearch(StrategyContext(priced, search.problem, search.spec.seed, 8))
 
         return SearchLoop(
             search_id,

@@ -23,6 +23,7 @@ from nas.domain.pareto import hypervolume_2d
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.trial import Trial
 from nas.domain.value import FrozenDict
+from nas.strategy.pricing import PricedSpace
 
 STAGES = ("E1", "E2", "E3", "E4", "Mid", "D4", "D3", "D2", "D1")
 GMACS = (37.0, 35.0, 33.0, 6.0, 5.0, 22.0, 62.0, 70.0, 68.0)
@@ -50,6 +51,10 @@ class Landscape:
     losses: npt.NDArray[np.float64]
     gmacs: npt.NDArray[np.float64]
     noise: float = 0.0
+
+    @property
+    def priced(self) -> PricedSpace:
+        return PricedSpace(self.space, self.costs)
 
     def position(self, architecture: Architecture) -> int:
         return int(np.ravel_multi_index(self.space.encode(architecture), self.space.cardinalities))

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.domain.pareto import hypervolume_2d
-from nas.strategy.acquisition import KnownCostAcquisition, Task, expected_gain, strips
+from nas.strategy.acquisition import Baseline, KnownCostAcquisition, Task, expected_gain, strips
 from nas.strategy.posterior import Certainty, EstimatedResponse, LogNormal
-from nas.strategy.response import HammingKernel, LogResponseGP, TableCostModel, look_up
+from nas.strategy.response import HammingKernel, KnownCostModel, LogResponseGP, look_up
 
 coordinates = st.floats(0.01, 1.0)
 points = st.lists(st.tuples(coordinates, coordinates), max_size=8)
@@ -158,7 +158,10 @@ def acquisition(
         candidates=candidates,
         seed=0,
     )
-    return KnownCostAcquisition({"gmacs": TableCostModel(1.0, PRICES), "noise_mse": model(judged)}, task)
+    return KnownCostAcquisition(
+        {"gmacs": KnownCostModel(lambda codes: 1.0 + look_up(PRICES, codes).sum(-1)), "noise_mse": model(judged)},
+        task,
+    )
 
 
 def test_while_nothing_is_feasible_the_choice_goes_towards_the_least_violation() -> None:
@@ -170,7 +173,7 @@ def test_while_nothing_is_feasible_the_choice_goes_towards_the_least_violation()
 
 def test_the_choice_is_cheaper_than_the_incumbent_and_likely_feasible() -> None:
     chosen, _ = acquisition(bound=0.15).choose(1)
-    cost = TableCostModel(1.0, PRICES)
+    cost = KnownCostModel(lambda codes: 1.0 + look_up(PRICES, codes).sum(-1))
     feasible = MEASURED[loss(MEASURED) <= 0.15]
     assert float(cost(chosen)) < float(cost(feasible).min())
     assert float(loss(chosen)) < 0.2
@@ -184,7 +187,10 @@ def test_greedy_choices_differ_and_end_with_the_candidates() -> None:
 
 def test_two_sure_objectives_are_answered_with_their_front_first() -> None:
     other = torch.tensor([[0.0, 1.0, 5.0], [0.0, 2.0, 3.0], [0.0, 4.0, 4.5]], dtype=torch.float64)
-    models = {"gmacs": TableCostModel(1.0, PRICES), "params": TableCostModel(1.0, other)}
+    models = {
+        "gmacs": KnownCostModel(lambda codes: 1.0 + look_up(PRICES, codes).sum(-1)),
+        "params": KnownCostModel(lambda codes: 1.0 + look_up(other, codes).sum(-1)),
+    }
     task = Task(
         objectives=("gmacs", "params"),
         bounds=(),
@@ -200,3 +206,54 @@ def test_two_sure_objectives_are_answered_with_their_front_first() -> None:
     for row in chosen:
         mine = torch.cat([m(row[None]) for m in models.values()], dim=-1)
         assert not ((values <= mine).all(-1) & (values < mine).any(-1)).any()
+
+
+def test_a_pending_candidate_moves_its_neighbours_as_the_posterior_of_botorch_says() -> None:
+    gp = model(MEASURED)
+    pair = GRID[[3, 4]]
+    with torch.no_grad():
+        field = EstimatedResponse(gp, MEASURED, loss(MEASURED), GRID[:0], 0, 0).field(pair)
+        before = field.belief()
+        drawn = field.add_pending(0, tensor(1.0))
+        after = field.belief()
+        covariance = gp.posterior(pair).covariance_matrix
+    deviation = covariance.diagonal().sqrt()
+    assert float(drawn.log()) == pytest.approx(float(before.mean[0, 0] + deviation[0]), abs=1e-3)
+    assert float(after.mean[0, 1] - before.mean[0, 1]) == pytest.approx(
+        float(covariance[0, 1] / deviation[0]), rel=0.05
+    )
+    left = covariance[1, 1] - covariance[0, 1] ** 2 / covariance[0, 0]
+    assert float(after.deviation[1] ** 2) == pytest.approx(float(left), rel=0.05)
+    assert float(after.deviation[0]) < 1e-3 * float(deviation[0]) + 1e-4
+
+
+def test_conditioning_one_by_one_equals_conditioning_at_once() -> None:
+    gp = model(MEASURED)
+    with torch.no_grad():
+        field = EstimatedResponse(gp, MEASURED, loss(MEASURED), GRID[:0], 0, 0).field(GRID)
+        for row in (3, 24):
+            field.add_pending(row, tensor(0.0))
+        at_once = EstimatedResponse(gp, MEASURED, loss(MEASURED), GRID[[3, 24]], 0, 0).believe(GRID)
+    others = [row for row in range(27) if row not in (3, 24)]
+    assert torch.allclose(field.belief().mean[0], at_once.mean[0], atol=1e-4)
+    assert torch.allclose(field.belief().deviation[others], at_once.deviation[others], rtol=1e-3, atol=1e-5)
+
+
+def test_what_is_left_out_beforehand_could_not_have_gained() -> None:
+    asked = acquisition(bound=0.15)
+    everything = asked.task.candidates
+    baseline = Baseline(asked.models, asked.task, 16)
+    hopeful = asked._hopeful(baseline).tolist()
+    with torch.no_grad():
+        scores = asked._scores(everything, baseline)
+    left_out = [row for row in range(len(everything)) if row not in hopeful]
+    assert left_out
+    assert hopeful
+    assert not torch.isfinite(scores[left_out]).any()
+
+
+def test_a_known_cost_need_not_be_a_sum() -> None:
+    asked = acquisition(bound=0.15)
+    asked.models["gmacs"] = KnownCostModel(lambda codes: 30.0 - codes.prod(-1))
+    chosen, _ = asked.choose(1)
+    assert float(chosen.prod()) > 0

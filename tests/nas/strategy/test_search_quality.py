@@ -20,7 +20,7 @@ TOGETHER = 8
 
 
 def search(name: str, land: Landscape, problem: Problem, seed: int, trials: int = TRIALS) -> list[Trial]:
-    strategy = make_strategy(name, StrategyContext(land.space, problem, land.costs, seed, 8))
+    strategy = make_strategy(name, StrategyContext(land.priced, problem, seed, 8))
     history: list[Trial] = []
     while len(history) < trials:
         strategy.update(history, ())
@@ -106,7 +106,7 @@ def test_a_suggestion_among_fifty_thousand_costs_little() -> None:
     bound = float(np.quantile(land.losses, 0.01))
     problem = Problem(objectives=("gmacs",), constraints=(OutcomeConstraint(metric="noise_mse", at_most=bound),))
     history = search("random", land, problem, 0, trials=60)
-    strategy = make_strategy("auto", StrategyContext(land.space, problem, land.costs, 0, 8))
+    strategy = make_strategy("auto", StrategyContext(land.priced, problem, 0, 8))
     strategy.update(history, ())
     strategy.suggest(1)  # imports, and what is tabulated once
     began = time.process_time()

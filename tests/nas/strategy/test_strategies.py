@@ -21,6 +21,7 @@ from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.trial import Trial
 from nas.errors import UnknownName
 from nas.strategy.base import STRATEGIES, Strategy, StrategyContext, make_strategy
+from nas.strategy.pricing import PricedSpace
 from tests.fakes.landscapes import MEDIUM, Landscape, finished, landscape, screened
 
 TINY = landscape(3, (3, 2))
@@ -39,7 +40,7 @@ def problem_of(name: str) -> Problem:
 def strategy(
     name: str, land: Landscape = SMALL, problem: Problem | None = None, seed: int = 0, initial: int = 6
 ) -> Strategy:
-    return make_strategy(name, StrategyContext(land.space, problem or problem_of(name), land.costs, seed, initial))
+    return make_strategy(name, StrategyContext(land.priced, problem or problem_of(name), seed, initial))
 
 
 def verdict(land: Landscape, number: int, architecture: Architecture, problem: Problem) -> Trial:
@@ -183,7 +184,7 @@ def test_spaces_beyond_enumeration_are_sampled_within_bounds(name: str) -> None:
         OutcomeConstraint(metric="noise_mse", at_most=0.5),
     )
     problem = Problem(objectives=("params", "noise_mse")[: 1 + (name == "pareto")], constraints=constraints)
-    proposer = make_strategy(name, StrategyContext(space, problem, costs, 0, 6))
+    proposer = make_strategy(name, StrategyContext(PricedSpace(space, costs), problem, 0, 6))
     history: list[Trial] = []
     for _ in range(3):
         proposer.update(history, ())
