@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
@@ -15,37 +15,49 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+@lru_cache(maxsize=1024)
+def _places(keys: tuple[Any, ...]) -> dict[Any, int]:
+    """Where each key's value stands; one object for all mappings of the same keys."""
+    return {key: place for place, key in enumerate(keys)}
+
+
 class FrozenDict(Mapping[K, V]):
     """A mapping that cannot change, can be hashed and pickles.
 
-    A frozen pydantic model with a plain dict inside is neither: this closes the hole.
+    A frozen pydantic model with a plain dict inside is neither: this closes the hole. Mappings of the same
+    keys in the same order share them, because trials by the thousand have the same stages and metrics.
     """
 
-    __slots__ = ("_items",)
+    __slots__ = ("_places", "_values")
 
     def __init__(self, items: Mapping[K, V] | None = None) -> None:
-        self._items: dict[K, V] = dict(items or {})
+        given = dict(items or {})
+        self._places: dict[K, int] = _places(tuple(given))
+        self._values: tuple[V, ...] = tuple(given.values())
 
     def __getitem__(self, key: K) -> V:
-        return self._items[key]
+        return self._values[self._places[key]]
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self._items)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._values)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
+        return hash(frozenset(self._plain().items()))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and self._items == dict(other)
+        return isinstance(other, Mapping) and self._plain() == dict(other)
 
     def __repr__(self) -> str:
-        return f"FrozenDict({self._items!r})"
+        return f"FrozenDict({self._plain()!r})"
 
     def __reduce__(self) -> tuple[type[FrozenDict[K, V]], tuple[dict[K, V]]]:
-        return FrozenDict, (self._items,)
+        return FrozenDict, (self._plain(),)
+
+    def _plain(self) -> dict[K, V]:
+        return dict(zip(self._places, self._values, strict=True))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -55,10 +67,10 @@ class FrozenDict(Mapping[K, V]):
         return core_schema.json_or_python_schema(
             json_schema=frozen,
             python_schema=core_schema.no_info_before_validator_function(
-                lambda given: dict(given) if isinstance(given, FrozenDict) else given, frozen
+                lambda given: given._plain() if isinstance(given, FrozenDict) else given, frozen
             ),
             serialization=core_schema.wrap_serializer_function_ser_schema(
-                lambda value, serialize: serialize(dict(value)), schema=plain
+                lambda value, serialize: serialize(value._plain()), schema=plain
             ),
         )
 

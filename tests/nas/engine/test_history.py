@@ -83,7 +83,7 @@ def test_trials_are_read_page_by_page_without_losing_one() -> None:
         assert list(every_trial(uow.trials, "another")) == []
 
 
-def test_a_settled_trial_weighs_less_than_three_kilobytes() -> None:
+def test_a_settled_trial_weighs_about_two_kilobytes() -> None:
     rows = [a_trial(number).model_dump_json() for number in range(1_000)]
     History(Trial.model_validate_json(row) for row in rows)  # what is made once is made now
     tracemalloc.start()
@@ -92,4 +92,4 @@ def test_a_settled_trial_weighs_less_than_three_kilobytes() -> None:
         weight = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert weight / len(history) < 3_000
+    assert weight / len(history) < 2_250
