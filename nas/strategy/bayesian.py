@@ -45,7 +45,7 @@ class BayesianSearch(Strategy):
     @classmethod
     def load(cls) -> None:
         """Import Ax, once; suggestions wait for it."""
-        with _ALONE, _undisturbed():
+        with undisturbed():
             import nas.strategy.ax_translation  # noqa: F401
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
@@ -66,6 +66,15 @@ class BayesianSearch(Strategy):
     def estimated(self) -> tuple[str, ...]:
         """Metrics of the problem that have to be measured."""
         return tuple(metric for metric in self.context.problem.metrics if metric not in EXACT_METRICS)
+
+    @property
+    def free_stages(self) -> list[int]:
+        """Positions of the stages that have a choice: what response models see."""
+        return [stage for stage, cardinality in enumerate(self.priced.cardinalities) if cardinality > 1]
+
+    def telling(self, judged: Judged) -> Judged:
+        """The judged trials that response models learn from."""
+        return judged.at_most(_MOST_DATA, self.context.problem.objectives)
 
     def _warm_start(self, count: int, seen: set[tuple[int, ...]], judged: Judged) -> list[Sequence[int]]:
         front = self._additive_front()
@@ -106,7 +115,7 @@ class BayesianSearch(Strategy):
         exact = [metric for metric in self.context.problem.metrics if metric in EXACT_METRICS]
         return exact[0] if exact else GMACS.name
 
-    def _anchors(self, judged: Judged) -> Codes:
+    def anchors(self, judged: Judged) -> Codes:
         """The additive front and the best architectures so far: where to look closer in a large space."""
         if self.pool.is_exhaustive:
             return self.encode_all(())
@@ -116,16 +125,16 @@ class BayesianSearch(Strategy):
         return np.concatenate([front[rows], judged.codes[best]])
 
     def _ask(self, count: int, seen: set[tuple[int, ...]], judged: Judged) -> list[Sequence[int]]:
-        candidates = self.pool.unseen(seen, self.generator(seen), self._anchors(judged))
+        candidates = self.pool.unseen(seen, self.generator(seen), self.anchors(judged))
         if not len(candidates):
             return []
         cardinalities = self.priced.cardinalities
-        free = [stage for stage, cardinality in enumerate(cardinalities) if cardinality > 1]
-        told = judged.at_most(_MOST_DATA, self.context.problem.objectives)
-        with _ALONE, _undisturbed():
+        free = self.free_stages
+        told = self.telling(judged)
+        with undisturbed():
             from nas.strategy.ax_translation import ask  # heavy: Ax
 
-            task, outcomes = self._task(candidates, seen, told, free), self._outcomes(told, free)
+            task, outcomes = self._task(candidates, seen, told, free), self.outcomes(told, free)
             answers = np.array(ask(tuple(cardinalities[stage] for stage in free), outcomes, task, count))
         codes = np.zeros((len(answers), len(cardinalities)), dtype=np.int16)
         codes[:, free] = answers.reshape(len(answers), len(free))
@@ -152,7 +161,8 @@ class BayesianSearch(Strategy):
             seed=self.context.seed,
         )
 
-    def _outcomes(self, told: Judged, free: list[int]) -> Outcomes:
+    def outcomes(self, told: Judged, free: list[int]) -> Outcomes:
+        """How each metric is modelled: a response model over the free stages, or a known function of them."""
         from nas.strategy.ax_translation import Estimated, Exact
 
         outcomes: Outcomes = {}
@@ -196,7 +206,7 @@ def _padded(tables: list[Prices], free: list[int]) -> torch.Tensor:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Torch on one thread and Ax in silence, the importing of both included.
 
     The cores belong to the workers, and results must not depend on their number. Ax announces its SQL
@@ -205,12 +215,13 @@ def _undisturbed() -> Iterator[None]:
     """
     import torch
 
-    logging.getLogger("ax.storage.sqa_store.with_db_settings_base").disabled = True
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with _ALONE:
+        logging.getLogger("ax.storage.sqa_store.with_db_settings_base").disabled = True
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            torch.set_num_threads(threads)
