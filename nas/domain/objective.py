@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nas.domain.metric import Measurement, MetricName
 from nas.domain.value import FrozenDict, Value
 
+MOST_EPSILONS = 32
+"""Values in one grid."""
+
 
 class OutcomeConstraint(Value):
-    """An upper bound on a metric, in the metric's own unit. For fidelity this is the ε of the papers."""
+    """An upper bound on a metric, in the metric's own unit. For fidelity this is the ε of the papers.
+
+    Attributes:
+        grid: Tighter values of the bound that the search is to answer as well, sharing all it measures.
+    """
 
     metric: MetricName
     at_most: Annotated[float, Field(gt=0)]
+    grid: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(max_length=MOST_EPSILONS)] = ()
+
+    @model_validator(mode="after")
+    def _grid_within_bound(self) -> OutcomeConstraint:
+        if any(value > self.at_most for value in self.grid):
+            raise ValueError(f"the grid goes beyond at_most; let at_most be {max(self.grid):g}")
+        return self
 
     def violation(self, metrics: FrozenDict[str, Measurement]) -> float:
         """By how much of the bound the mean exceeds it; 0 when satisfied, infinite when unmeasured."""
@@ -32,6 +46,24 @@ class Problem(Value):
 
     objectives: Annotated[tuple[MetricName, ...], Field(min_length=1, max_length=2)] = ("params",)
     constraints: Annotated[tuple[OutcomeConstraint, ...], Field(max_length=8)] = ()
+
+    @model_validator(mode="after")
+    def _one_grid(self) -> Problem:
+        if sum(bool(bound.grid) for bound in self.constraints) > 1:
+            raise ValueError("only one bound may have a grid")
+        return self
+
+    @property
+    def parts(self) -> tuple[Problem, ...]:
+        """One problem per ε of the grid, tightest first, the bound itself last; without a grid the problem alone."""
+        for position, bound in enumerate(self.constraints):
+            if bound.grid:
+                others = (self.constraints[:position], self.constraints[position + 1 :])
+                return tuple(
+                    self.evolve(constraints=(*others[0], bound.evolve(at_most=epsilon, grid=()), *others[1]))
+                    for epsilon in sorted({*bound.grid, bound.at_most})
+                )
+        return (self,)
 
     @property
     def is_pareto(self) -> bool:

@@ -39,7 +39,8 @@ from botorch.acquisition.input_constructors import acqf_input_constructor
 from botorch.models.model import Model
 from torch import Tensor
 
-from nas.strategy.acquisition import KnownCostAcquisition, Task
+from nas.strategy.acquisition import KnownCostAcquisition
+from nas.strategy.baseline import Task
 from nas.strategy.response import KnownCostModel, LogResponseGP
 
 ROOT_STREAM_HANDLER.setLevel(logging.ERROR)  # Ax narrates on the terminal; errors still get through
@@ -179,12 +180,12 @@ def _experiment(cardinalities: tuple[int, ...], outcomes: Outcomes, task: Task) 
 
 
 def _optimization(objective: Objective, names: dict[str, str], task: Task) -> OptimizationConfig:
-    # Ax refuses bounds on an objective; the acquisition function finds them in its task.
+    # Ax refuses bounds on an objective, and knows one set of them; the acquisition function finds all in its task.
     limits = [
         OutcomeConstraint(
             f"{names[metric]} <= {math.log(bound):.17f}", metric_name_to_signature={names[metric]: names[metric]}
         )
-        for metric, bound in task.bounds
+        for metric, bound in task.targets[0]
         if metric not in task.objectives
     ]
     kind = OptimizationConfig if len(task.objectives) == 1 else MultiObjectiveOptimizationConfig

@@ -21,8 +21,8 @@ from nas.strategy.pricing import Codes, Prices, sum_by_stage
 if TYPE_CHECKING:
     import torch
 
-    from nas.strategy.acquisition import Task
     from nas.strategy.ax_translation import Outcomes
+    from nas.strategy.baseline import Task
 
 _LEAST_DATA = 3
 """Positive values of a metric below which a response model would be a guess."""
@@ -97,12 +97,13 @@ class BayesianSearch(Strategy):
             return front
         sums = self._axes(judged.codes)[1]
         measured = judged.means[bounds[0].metric]
+        epsilons = np.array(sorted({*bounds[0].grid, bounds[0].at_most}))
         telling = (sums > 0) & (measured > 0)
         if telling.sum() < 2:
             return front
         scale = float(np.median(measured[telling] / sums[telling]))
         expected = np.maximum(self._axes(front)[1] * scale, 1e-300)
-        near = front[np.abs(np.log(expected / bounds[0].at_most)) < _NEAR]
+        near = front[(np.abs(np.log(expected[:, None] / epsilons)) < _NEAR).any(axis=1)]
         return near if len(near) > self.context.initial_trials else front
 
     def _additive_front(self) -> Codes:
@@ -143,22 +144,35 @@ class BayesianSearch(Strategy):
     def _task(self, candidates: Codes, seen: set[tuple[int, ...]], told: Judged, free: list[int]) -> Task:
         import torch
 
-        from nas.strategy.acquisition import Task
+        from nas.strategy.baseline import Task
 
         def tensor(codes: Codes) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(codes[:, free])).to(torch.float64)
 
+        def neighbours(codes: torch.Tensor) -> torch.Tensor:
+            rows = np.zeros((len(codes), told.codes.shape[1]), dtype=np.int16)
+            rows[:, free] = codes.numpy()
+            return tensor(self.pool.neighbours(rows, seen))
+
         pending = np.array(sorted(seen - set(self.finished_codes)), dtype=np.int16).reshape(-1, told.codes.shape[1])
-        constraints = self.context.problem.constraints
         return Task(
             objectives=self.context.problem.objectives,
-            bounds=tuple((bound.metric, bound.at_most) for bound in constraints if bound.metric in self.estimated),
+            targets=self._targets(),
             judged=tensor(told.codes),
             measured={metric: torch.from_numpy(told.means[metric]) for metric in self.estimated},
             eligible=torch.from_numpy(self.pool.is_within_bounds(told.codes)),
             pending=tensor(pending),
             candidates=tensor(candidates),
             seed=self.context.seed,
+            neighbours=None if self.pool.is_exhaustive else neighbours,
+        )
+
+    def _targets(self) -> tuple[tuple[tuple[str, float], ...], ...]:
+        """The bounds on estimated metrics: one set, or one per ε of a grid."""
+        problem = self.context.problem
+        return tuple(
+            tuple((bound.metric, bound.at_most) for bound in one.constraints if bound.metric in self.estimated)
+            for one in problem.parts
         )
 
     def outcomes(self, told: Judged, free: list[int]) -> Outcomes:

@@ -46,6 +46,14 @@ class CandidatePool:
             anchors: Promising architectures, `n x stages`; their neighbours join the sample.
         """
         codes = self.everything() if self.is_exhaustive else self._sample(generator, anchors)
+        return self._without(codes, seen)
+
+    def neighbours(self, codes: Codes, seen: set[tuple[int, ...]]) -> Codes:
+        """What differs from some row in one stage, or between two rows takes from both; unseen, within bounds."""
+        near = np.unique(np.concatenate([_changed(codes, self.priced.cardinalities), _crossed(codes)]), axis=0)
+        return self._without(self.within_bounds(near), seen)
+
+    def _without(self, codes: Codes, seen: set[tuple[int, ...]]) -> Codes:
         if not seen or not len(codes):
             return codes
         known = np.array(list(seen), dtype=np.int16)
@@ -90,13 +98,7 @@ class CandidatePool:
 
     def _mutants(self, generator: np.random.Generator, anchors: Codes) -> Codes:
         """Every neighbour of the anchors at distance one, and random ones at distance two."""
-        rows = [anchors]
-        for stage, cardinality in enumerate(self.priced.cardinalities):
-            for variant in range(cardinality):
-                changed = anchors.copy()
-                changed[:, stage] = variant
-                rows.append(changed)
-        near = np.concatenate(rows)
+        near = _changed(anchors, self.priced.cardinalities)
         if not len(near):
             return near
         far = near[generator.integers(len(near), size=SAMPLE_SIZE // 4)]
@@ -104,6 +106,27 @@ class CandidatePool:
         variants = generator.random(len(far)) * np.array(self.priced.cardinalities)[stages]
         far[np.arange(len(far)), stages] = variants.astype(np.int16)
         return np.concatenate([near, far])
+
+
+def _changed(codes: Codes, cardinalities: tuple[int, ...]) -> Codes:
+    """The rows, and all that differ from one of them in a single stage."""
+    rows = [codes]
+    for stage, cardinality in enumerate(cardinalities):
+        for variant in range(cardinality):
+            changed = codes.copy()
+            changed[:, stage] = variant
+            rows.append(changed)
+    return np.concatenate(rows)
+
+
+def _crossed(codes: Codes) -> Codes:
+    """Every row's beginning with the next rows' end, cut at every third of the stages."""
+    stages = codes.shape[1]
+    children = [codes]
+    for cut in sorted({stages // 3, stages // 2, 2 * stages // 3} - {0}):
+        for shift in (1, 2, 5):
+            children.append(np.concatenate([codes[:, :cut], np.roll(codes, shift, axis=0)[:, cut:]], axis=1))
+    return np.concatenate(children)
 
 
 def _as_keys(codes: Codes, cardinalities: tuple[int, ...]) -> npt.NDArray[Any]:

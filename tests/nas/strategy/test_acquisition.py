@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.domain.pareto import hypervolume_2d
-from nas.strategy.acquisition import Baseline, KnownCostAcquisition, Task, expected_gain, strips
+from nas.strategy.acquisition import KnownCostAcquisition
+from nas.strategy.baseline import Baseline, Task
+from nas.strategy.improvement import expected_gain, strips
 from nas.strategy.posterior import Certainty, EstimatedResponse, LogNormal
 from nas.strategy.response import HammingKernel, KnownCostModel, LogResponseGP, look_up
 
@@ -150,7 +152,7 @@ def acquisition(
     candidates = torch.stack([row for row in GRID if tuple(row.tolist()) not in known])
     task = Task(
         objectives=("gmacs",),
-        bounds=(("noise_mse", bound),),
+        targets=((("noise_mse", bound),),),
         judged=judged,
         measured={"noise_mse": loss(judged)},
         eligible=torch.ones(len(judged), dtype=torch.bool),
@@ -193,7 +195,7 @@ def test_two_sure_objectives_are_answered_with_their_front_first() -> None:
     }
     task = Task(
         objectives=("gmacs", "params"),
-        bounds=(),
+        targets=((),),
         judged=GRID[:0],
         measured={},
         eligible=torch.ones(0, dtype=torch.bool),
@@ -243,10 +245,10 @@ def test_what_is_left_out_beforehand_could_not_have_gained() -> None:
     asked = acquisition(bound=0.15)
     everything = asked.task.candidates
     baseline = Baseline(asked.models, asked.task, 16)
-    hopeful = asked._hopeful(baseline).tolist()
+    hopeful = {tuple(row) for row in asked._hopeful(everything, baseline).tolist()}
     with torch.no_grad():
         scores = asked._scores(everything, baseline)
-    left_out = [row for row in range(len(everything)) if row not in hopeful]
+    left_out = [row for row, codes in enumerate(everything.tolist()) if tuple(codes) not in hopeful]
     assert left_out
     assert hopeful
     assert not torch.isfinite(scores[left_out]).any()

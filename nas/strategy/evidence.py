@@ -1,0 +1,83 @@
+"""What a search has found out, as arrays: the same for a strategy in memory and for rows of a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.domain.lifecycle import TrialStatus
+from nas.domain.metric import EXACT_METRICS
+from nas.domain.objective import Problem
+from nas.strategy.base import Strategy
+from nas.strategy.judged import Judged
+from nas.strategy.pricing import Codes, PricedSpace, Prices
+
+_HOPELESS = (TrialStatus.ABANDONED, TrialStatus.FAILED)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All trials of a search, by number.
+
+    Attributes:
+        numbers: Their numbers, `n`.
+        codes: Variant numbers, `n x stages`.
+        means: Measured means of each estimated metric, `n`; NaN where it was not measured.
+        errors: Their standard errors, `n`.
+        hopeless: Trials that failed for good: their architectures are worth no second thought, `n`.
+        pending: Trials without a verdict, `n`.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    codes: Codes
+    means: dict[str, Prices]
+    errors: dict[str, Prices]
+    hopeless: npt.NDArray[np.bool_]
+    pending: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, strategy: Strategy) -> Evidence:
+        """What a strategy was last told; pending architectures, which it knows without numbers, get -1."""
+        finished, waiting = strategy.finished, strategy.pending
+        told = [trial.evaluation.metrics if trial.evaluation else {} for trial in finished]
+        names = sorted({name for metrics in told for name in metrics if name not in EXACT_METRICS})
+        lacking = (np.nan, np.nan)
+        values = {
+            name: np.array(
+                [(value.mean, value.sem) if (value := metrics.get(name)) else lacking for metrics in told]
+                + [lacking] * len(waiting)
+            ).reshape(-1, 2)
+            for name in names
+        }
+        codes = np.array(strategy.finished_codes, dtype=np.int16).reshape(-1, len(strategy.space.stages))
+        ends = [trial.status in _HOPELESS for trial in finished]
+        return cls(
+            numbers=np.array([trial.number for trial in finished] + [-1] * len(waiting), dtype=np.int64),
+            codes=np.concatenate([codes, strategy.encode_all(waiting)]),
+            means={name: both[:, 0] for name, both in values.items()},
+            errors={name: both[:, 1] for name, both in values.items()},
+            hopeless=np.array(ends + [False] * len(waiting), dtype=bool),
+            pending=np.array([False] * len(finished) + [True] * len(waiting), dtype=bool),
+        )
+
+    def judged(self, priced: PricedSpace, problem: Problem) -> tuple[npt.NDArray[np.intp], Judged]:
+        """The trials in which every metric of a problem has a value, and their positions.
+
+        Exact metrics are priced, not looked up, so that a problem may name any of them.
+        """
+        estimated = [metric for metric in problem.metrics if metric not in EXACT_METRICS]
+        nothing = np.full(len(self.numbers), np.nan)
+        means = {metric: self.means.get(metric, nothing) for metric in estimated}
+        valued = ~self.hopeless & ~self.pending
+        for values in means.values():
+            valued = valued & np.isfinite(values)
+        rows = np.flatnonzero(valued)
+        codes = self.codes[rows]
+        told = {m: means[m][rows] if m in means else priced.prices(m, codes) for m in problem.metrics}
+        errors = {m: self.errors[m][rows] if m in means else np.zeros(len(rows)) for m in problem.metrics}
+        violation = np.zeros(len(rows))
+        for bound in problem.constraints:
+            violation += np.maximum(told[bound.metric] / bound.at_most - 1.0, 0.0)
+        return rows, Judged(codes=codes, means=told, errors=errors, violation=violation)

@@ -1,0 +1,134 @@
+"""One fitted response model, asked about itself: what it predicts, how it would have, what it has learned."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from ax.generators.torch.botorch_modular.utils import fit_botorch_model
+from linear_operator.utils.cholesky import psd_safe_cholesky
+from torch import Tensor
+
+from nas.strategy.pricing import Codes, Prices
+from nas.strategy.response import LogResponseGP, look_up
+
+_CHUNK = 2048
+"""Architectures predicted at once: bounds memory at `_CHUNK x n` numbers per kernel."""
+_JITTER = 1e-8
+_LEAST_VARIANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Independent beliefs about the log of a metric: means and standard deviations, `n` each."""
+
+    mean: Prices
+    deviation: Prices
+
+    def probability_below(self, bound: float) -> Prices:
+        """Probability that the metric is at most `bound`, `n`; a log of minus infinity is certain to be."""
+        below = np.where(np.isneginf(self.mean), np.inf, (math.log(bound) - self.mean) / self.deviation)
+        return np.asarray(torch.special.ndtr(torch.from_numpy(below)).numpy())
+
+
+class FittedResponse:
+    """A response model with its hyperparameters fixed, and the data they were fitted to.
+
+    Args:
+        codes: Variant numbers of the free stages, `n x d`.
+        values: Measured values, `n`; those of zero have no logarithm and are left out.
+        tables: `d x k` contributions, as `LogResponseGP` takes them.
+        noise_sd: Expected standard deviation of a log value.
+    """
+
+    def __init__(self, codes: Codes, values: Prices, tables: Tensor, noise_sd: float) -> None:
+        self.kept: npt.NDArray[np.intp] = np.flatnonzero(values > 0)
+        self._x = _tensor(codes[self.kept])
+        self._y = torch.from_numpy(np.log(values[self.kept]))
+        self.model = LogResponseGP(self._x, self._y[:, None], tables, noise_sd)
+        fit_botorch_model(self.model, mll_class=None, mll_options={})
+        self._tables = tables
+        self.condition()
+
+    @torch.no_grad()
+    def condition(self) -> None:
+        """Condition on the data by the model's present hyperparameters."""
+        model = self.model
+        self._noise = model.likelihood.noise.reshape(-1).expand(len(self._y))
+        covariance = model.covariance(self._x, self._x)
+        self._root = psd_safe_cholesky(covariance + torch.diag(self._noise + _JITTER))
+        self._residual = self._y - model.mean_module(self._x)
+        self._weights = torch.cholesky_solve(self._residual[:, None], self._root)[:, 0]
+
+    @property
+    def noise_sd(self) -> float:
+        """Standard deviation of the log of one measurement, as learned."""
+        return float(self._noise.mean().sqrt())
+
+    @property
+    def logs(self) -> Prices:
+        """Measured logs, of the rows `kept`."""
+        return np.asarray(self._y.numpy())
+
+    @torch.no_grad()
+    def predict(self, codes: Codes) -> Normal:
+        """Beliefs about the noise-free log at `N x d` variant numbers."""
+        means, variances = [np.zeros(0)], [np.zeros(0)]
+        for chunk in torch.split(_tensor(codes), _CHUNK):
+            mean, white = self._conditioned(chunk)
+            means.append(mean.numpy())
+            variances.append((self.model.variance() - white.square().sum(0)).numpy())
+        variance = np.maximum(np.concatenate(variances), _LEAST_VARIANCE)
+        return Normal(np.concatenate(means), np.sqrt(variance))
+
+    @torch.no_grad()
+    def draw(self, codes: Codes, normals: Prices) -> Prices:
+        """Joint draws of the noise-free log at `N x d` variant numbers, `S x N`, from standard normal `S x N`."""
+        x = _tensor(codes)
+        mean, white = self._conditioned(x)
+        covariance = self.model.covariance(x, x) - white.mT @ white
+        root = psd_safe_cholesky(covariance + _JITTER * torch.eye(len(x), dtype=x.dtype))
+        return np.asarray((mean + torch.from_numpy(normals) @ root.mT).numpy())
+
+    @torch.no_grad()
+    def leave_one_out(self) -> Normal:
+        """What the model would have predicted of each measured log without having seen it.
+
+        Closed form with hyperparameters fixed (Sundararajan & Keerthi, Neural Computation 2001, after
+        Rasmussen & Williams 5.4.2): with `K` the noisy covariance and `r` the residuals, the prediction is
+        `y_i - [K^-1 r]_i / [K^-1]_ii` and its variance, noise included, `1 / [K^-1]_ii`.
+        """
+        precision = torch.cholesky_inverse(self._root).diagonal()
+        return Normal((self._y - self._weights / precision).numpy(), precision.rsqrt().numpy())
+
+    @torch.no_grad()
+    def additive(self) -> Prices:
+        """The learned weighted form alone, without what the kernels add: logs at the rows `kept`."""
+        return np.asarray(self.model.mean_module(self._x).numpy())
+
+    @torch.no_grad()
+    def stage_weights(self) -> Prices:
+        """Learned sensitivity of each free stage, `d`; one for all where nothing was learned."""
+        return np.asarray(self.model.mean_module.log_weights.exp().numpy())
+
+    def plain_sums(self) -> Prices:
+        """Sum of the contributions at the rows `kept`."""
+        return np.asarray(look_up(self._tables, self._x).sum(-1).numpy())
+
+    def typical_contributions(self) -> Prices:
+        """What a variant of each free stage contributes that contributes at all, on average, `d`."""
+        tables = self._tables.numpy()
+        return np.asarray(tables.sum(axis=1) / np.maximum((tables > 0).sum(axis=1), 1))
+
+    def _conditioned(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean at `x`, and the covariance with the data whitened by its root, `n x N`."""
+        cross = self.model.covariance(self._x, x)
+        mean = self.model.mean_module(x) + self._weights @ cross
+        return mean, torch.linalg.solve_triangular(self._root, cross, upper=False)
+
+
+def _tensor(codes: Codes) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(codes)).to(torch.float64)
