@@ -12,21 +12,27 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
-def write_results(name: str, document: Mapping[str, Any], tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
+def write_results(
+    name: str,
+    document: Mapping[str, Any],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    folder: Path = RESULTS,
+) -> Path:
     """Write `results/NAME.json` and `results/NAME.md`; returns the Markdown's path.
 
     Args:
         name: Name of the benchmark.
         document: Everything measured.
         tables: Rows to show, by title; the first row's keys are the columns.
+        folder: Instead of `results`.
     """
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     whole = {"machine": machine(), **document}
-    (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     text = [f"# {name}", "", f"{whole['machine']['processor']}, {whole['machine']['cores']} cores.", ""]
     for title, rows in tables.items():
         text += [f"## {title}", "", *markdown_table(rows), ""]
-    path = RESULTS / f"{name}.md"
+    path = folder / f"{name}.md"
     path.write_text("\n".join(text), encoding="utf-8")
     return path
 

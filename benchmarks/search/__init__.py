@@ -1,0 +1,1 @@
+"""The search engine against its peers, on landscapes whose optimum is known."""

@@ -1,0 +1,132 @@
+"""One run: a method on a landscape, with everybody's warm-up and everybody's number of evaluations.
+
+The warm-up is the original network and then, up to eight evaluations, our engine's own warm-start points; where block
+losses were bought by single replacements, these come second and are charged.
+
+Nobody evaluates an architecture twice. A repeat costs nothing: the method hears the known value and is asked again,
+up to its patience; then a random new architecture stands in. The same goes for what an incomplete table lacks. All
+three are counted.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.search.landscape import Landscape, Measured
+from benchmarks.search.methods import Codes, Method, Task, load_methods
+from benchmarks.search.ours import WARM_UP, Ours
+from benchmarks.search.prices import LandscapePrices, problem_of
+from benchmarks.search.scores import scores
+
+TASKS = ("epsilon", "front")
+
+
+@dataclass
+class Ledger:
+    """What a run has evaluated so far, in order."""
+
+    landscape: Landscape
+    seed: int
+    seen: dict[Codes, Measured] = field(default_factory=dict)
+    repeats: int = 0
+    absent: int = 0
+    stand_ins: int = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether everything there is was evaluated."""
+        return len(self.seen) >= self.landscape.size
+
+    def evaluate(self, codes: Codes) -> Measured:
+        """Measure an architecture, once."""
+        self.seen[codes] = self.landscape.measure(codes, self.seed)
+        return self.seen[codes]
+
+    def holds(self, codes: Codes) -> bool:
+        """Whether an architecture exists."""
+        return bool(self.landscape.holds(np.array([codes], dtype=np.int16))[0])
+
+    def stand_in(self) -> Codes:
+        """A random architecture that was not evaluated yet."""
+        self.stand_ins += 1
+        generator = np.random.default_rng((self.seed, len(self.seen)))
+        while True:
+            for row in self.landscape.sample(256, generator).tolist():
+                if tuple(row) not in self.seen:
+                    return tuple(row)
+
+
+def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int) -> dict[str, Any]:
+    """One run as a line of the results: curves over evaluations, seconds, memory."""
+    task = task_of(landscape, kind, seed, evaluations)
+    ledger = Ledger(landscape, seed)
+    warm_up(task, ledger)
+    began = time.process_time()
+    method = load_methods()[name].make(task)
+    for codes, measured in ledger.seen.items():
+        method.tell(codes, measured)
+    prepared = time.process_time() - began
+    seconds: list[float] = []
+    warm = len(ledger.seen)
+    while len(ledger.seen) < evaluations and not ledger.is_exhausted:
+        began = time.process_time()
+        codes = _next(method, ledger)
+        seconds.append(time.process_time() - began)
+        method.tell(codes, ledger.evaluate(codes))
+    return {
+        "warm_up": warm,
+        "repeats": ledger.repeats,
+        "absent": ledger.absent,
+        "stand_ins": ledger.stand_ins,
+        "cpu_s_to_prepare": round(prepared, 4),
+        "cpu_s": [float(f"{value:.3g}") for value in seconds],
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        **scores(landscape, np.array(list(ledger.seen), dtype=np.int16)),
+    }
+
+
+def task_of(landscape: Landscape, kind: str, seed: int, evaluations: int) -> Task:
+    """What a method is told of a task."""
+    return Task(
+        kind=kind,
+        cardinalities=landscape.cardinalities,
+        epsilon=landscape.bounds.epsilon,
+        latency_at_most=landscape.bounds.latency_at_most,
+        evaluations=evaluations,
+        seed=seed,
+        prices=LandscapePrices(landscape, landscape.known_block_losses(seed)),
+        problem=problem_of(kind, landscape),
+    )
+
+
+def warm_up(task: Task, ledger: Ledger) -> None:
+    """Evaluate what everybody begins with."""
+    engine = Ours(task)
+    for codes in (ledger.landscape.original, *ledger.landscape.bought)[: task.evaluations]:
+        engine.tell(codes, ledger.evaluate(codes))
+    while len(ledger.seen) < min(WARM_UP, task.evaluations) and not ledger.is_exhausted:
+        codes = engine.ask()
+        if codes is None or codes in ledger.seen:
+            codes = ledger.stand_in()
+        engine.tell(codes, ledger.evaluate(codes))
+
+
+def _next(method: Method, ledger: Ledger) -> Codes:
+    for _ in range(1 + method.patience):
+        codes = method.ask()
+        if codes is None:
+            break
+        if codes in ledger.seen:
+            ledger.repeats += 1
+            method.repeat(codes, ledger.seen[codes])
+        elif not ledger.holds(codes):
+            ledger.absent += 1
+            method.refuse(codes)
+        else:
+            return codes
+    return ledger.stand_in()

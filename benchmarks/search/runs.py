@@ -1,0 +1,175 @@
+"""Runs that are done and runs that are missing: one JSON line each, so that a stopped bench goes on where it was."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from benchmarks.search.catalogue import Spec, make_landscape
+from benchmarks.search.methods import METHODS
+from benchmarks.search.worker import ONE_THREAD
+
+Key = tuple[str, str, str, str, int, int]
+"""Landscape, its fingerprint, task, method, seed, evaluations."""
+Run = dict[str, Any]
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that one process makes: a method on a landscape and a task."""
+
+    landscape: str
+    spec: Spec
+    task: str
+    method: str
+    evaluations: int
+    seeds: tuple[int, ...]
+
+    def key(self, seed: int) -> Key:
+        """What the run of a seed is kept under."""
+        fingerprint = make_landscape(self.spec, seed).fingerprint
+        return self.landscape, fingerprint, self.task, self.method, seed, self.evaluations
+
+    @property
+    def title(self) -> str:
+        """For lines of progress."""
+        return f"{self.landscape}, {self.task}, {self.method}"
+
+
+class Records:
+    """The file of finished runs; a half-written last line is as if it had never been."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.runs: dict[Key, Run] = {}
+        self._lock = threading.Lock()
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    run = json.loads(line)
+                except ValueError:
+                    continue
+                self.runs[key_of(run)] = run
+
+    def add(self, run: Run) -> None:
+        """Keep a run, in memory and in the file."""
+        with self._lock:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(("\n" if torn else "") + json.dumps(run) + "\n")
+            self.runs[key_of(run)] = run
+
+    def forget(self, keys: set[Key]) -> None:
+        """Drop runs, in memory and in the file."""
+        self.runs = {key: run for key, run in self.runs.items() if key not in keys}
+        if self.path.exists():
+            fresh = self.path.with_suffix(".fresh")
+            fresh.write_text("".join(json.dumps(run) + "\n" for run in self.runs.values()), encoding="utf-8")
+            os.replace(fresh, self.path)
+
+
+def key_of(run: Run) -> Key:
+    """What a run is a run of."""
+    return run["landscape"], run["fingerprint"], run["task"], run["method"], run["seed"], run["evaluations"]
+
+
+def groups_of(
+    specs: Mapping[str, Spec], tasks: Sequence[str], methods: Sequence[str], seeds: int, evaluations: int
+) -> tuple[list[Group], list[str]]:
+    """What a command asks for, and a line for each method that cannot take part somewhere."""
+    groups, left_out = [], []
+    for method in methods:
+        absent = [name for name in METHODS[method].needs if importlib.util.find_spec(name) is None]
+        if absent:
+            left_out.append(f"{method}: skipped, {', '.join(absent)} is not installed (pip install '.[benchmarks]')")
+            continue
+        for landscape, spec in specs.items():
+            if METHODS[method].needs_block_losses and make_landscape(spec, 0).block_losses is None:
+                left_out.append(f"{method}: skipped on {landscape}, which has no block losses")
+                continue
+            groups += [Group(landscape, spec, task, method, evaluations, tuple(range(seeds))) for task in tasks]
+    groups.sort(key=lambda group: list(specs).index(group.landscape))
+    return groups, left_out
+
+
+def make_missing(groups: Sequence[Group], records: Records, jobs: int, progress: TextIO) -> list[str]:
+    """Make the runs that are not there yet; returns a line for each process that failed."""
+    missing = []
+    for group in groups:
+        seeds = tuple(seed for seed in group.seeds if group.key(seed) not in records.runs)
+        if seeds:
+            missing.append(Group(group.landscape, group.spec, group.task, group.method, group.evaluations, seeds))
+    total = sum(len(group.seeds) for group in missing)
+    print(f"{total} runs to make, {sum(len(g.seeds) for g in groups) - total} are there", file=progress, flush=True)
+    done = 0
+    began = time.monotonic()
+
+    def work(group: Group) -> str | None:
+        nonlocal done
+        try:
+            for run in _results(group):
+                records.add(run)
+                done += 1
+                spent = time.monotonic() - began
+                at = f"[{done}/{total}, {spent:.0f} s] {group.title}, seed {run['seed']}"
+                print(
+                    f"{at}: regret {run['regret'][-1]:.3f}, hypervolume {run['hypervolume'][-1]:.3f}",
+                    file=progress,
+                    flush=True,
+                )
+        except WorkerFailed as failure:
+            return f"{group.title}: {failure}"
+        return None
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        return [line for line in pool.map(work, missing) if line]
+
+
+class WorkerFailed(Exception):
+    """A process ended before all of its runs were made; those it made are kept."""
+
+
+def _results(group: Group) -> Iterator[Run]:
+    request = {
+        "spec": group.spec,
+        "task": group.task,
+        "method": group.method,
+        "evaluations": group.evaluations,
+        "seeds": group.seeds,
+        "needs": METHODS[group.method].needs,
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "benchmarks.search.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **ONE_THREAD},
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write(json.dumps(request))
+        worker.stdin.close()
+        for line in worker.stdout:
+            found = json.loads(line)
+            key = group.key(found["seed"])
+            head = dict(zip(("landscape", "fingerprint", "task", "method", "seed", "evaluations"), key, strict=True))
+            yield {**head, **found}
+        if worker.wait() != 0:
+            raise WorkerFailed(f"its process ended with code {worker.returncode}")
+    finally:
+        worker.kill()
+        worker.wait()

@@ -1,0 +1,145 @@
+"""Runs in figures: medians, means and bootstrap intervals over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.search.runs import Run
+
+CHECKPOINTS = (20, 40, 60)
+RESAMPLES = 2000
+LEVEL = 0.95
+Row = dict[str, Any]
+
+
+def checkpoints(evaluations: int) -> list[int]:
+    """Where figures are taken: at 20, 40, 60 as far as they go, and at the end."""
+    return sorted({*(n for n in CHECKPOINTS if n <= evaluations), evaluations})
+
+
+def at(curve: Sequence[float], evaluations: int) -> float:
+    """A curve's value after so many evaluations; its last where everything was evaluated before."""
+    return curve[min(evaluations, len(curve)) - 1]
+
+
+def described(values: Sequence[float]) -> dict[str, float]:
+    """Median, mean, and the percentile bootstrap's 95 % interval of the mean."""
+    numbers = np.array(values, dtype=float)
+    drawn = np.random.default_rng(0).integers(len(numbers), size=(RESAMPLES, len(numbers)))
+    low, high = np.quantile(numbers[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    found = {"median": np.median(numbers), "mean": numbers.mean(), "low": low, "high": high}
+    return {key: round(float(value), 6) for key, value in found.items()}
+
+
+def solved_share(runs: Sequence[Run], evaluations: int) -> float:
+    """Share of the runs that came within 2 % of the optimum."""
+    return float(np.mean([run["within"] is not None and run["within"] <= evaluations for run in runs]))
+
+
+def figures(runs: Sequence[Run]) -> Row:
+    """All figures of one method on one landscape and task."""
+    evaluations = runs[0]["evaluations"]
+    points = checkpoints(evaluations)
+    needed = [run["within"] or np.inf for run in runs]
+    grid = [max((at or np.inf) for at in run["grid"]) for run in runs]
+    return {
+        "runs": len(runs),
+        "regret": {str(n): described([at(run["regret"], n) for run in runs]) for n in points},
+        "hypervolume": {str(n): described([at(run["hypervolume"], n) for run in runs]) for n in points},
+        "solved": {str(n): solved_share(runs, n) for n in points},
+        "evaluations_to_2_percent": _finite(np.median(needed)),
+        "grid_solved": {str(n): _grid_share(runs, n) for n in points},
+        "evaluations_to_whole_grid": _finite(np.median(grid)),
+        "cpu_s_per_suggestion": _median([value for run in runs for value in run["cpu_s"]]),
+        "cpu_s_per_suggestion_mean": _mean([value for run in runs for value in run["cpu_s"]]),
+        "cpu_s_at_the_end": _median([value for run in runs for value in run["cpu_s"][-5:]]),
+        "peak_mb": max(run["peak_mb"] for run in runs),
+        "repeats": _mean([run["repeats"] for run in runs]),
+        "stand_ins": _mean([run["stand_ins"] for run in runs]),
+    }
+
+
+def by_method(runs: Iterable[Run]) -> dict[str, dict[str, dict[str, Row]]]:
+    """Figures by landscape, task and method."""
+    sorted_out: dict[str, dict[str, dict[str, list[Run]]]] = {}
+    for run in runs:
+        tasks = sorted_out.setdefault(run["landscape"], {})
+        tasks.setdefault(run["task"], {}).setdefault(run["method"], []).append(run)
+    return {
+        landscape: {
+            task: {method: figures(own) for method, own in methods.items()} for task, methods in tasks.items()
+        }
+        for landscape, tasks in sorted_out.items()
+    }
+
+
+def tables(found: dict[str, dict[str, dict[str, Row]]]) -> dict[str, list[Row]]:
+    """Rows to show, by title."""
+    shown = {}
+    for landscape, tasks in found.items():
+        for task, methods in tasks.items():
+            what = "regret" if task == "epsilon" else "hypervolume"
+            title = f"{landscape}, task {task}: {what}, median / mean (95 % interval of the mean)"
+            shown[title] = [_row(name, row, task) for name, row in methods.items()]
+    return shown
+
+
+def comparison(tasks: dict[str, dict[str, Row]]) -> dict[str, Row]:
+    """What `--json` prints of one landscape: regret of the ε task, hypervolume of the front."""
+    document: dict[str, Row] = {}
+    for name in dict.fromkeys(name for methods in tasks.values() for name in methods):
+        epsilon, front = (tasks.get(task, {}).get(name) for task in ("epsilon", "front"))
+        row: Row = {}
+        if epsilon:
+            row |= {"regret": epsilon["regret"], "solved": list(epsilon["solved"].values())[-1]}
+            row["evaluations_to_2_percent"] = epsilon["evaluations_to_2_percent"]
+        if front:
+            row["hypervolume"] = front["hypervolume"]
+        row["cpu_s_per_suggestion"] = _mean([r["cpu_s_per_suggestion"] for r in (epsilon, front) if r])
+        row["peak_mb"] = max(r["peak_mb"] for r in (epsilon, front) if r)
+        document[name] = row
+    return document
+
+
+def _row(name: str, row: Row, task: str) -> Row:
+    what = "regret" if task == "epsilon" else "hypervolume"
+    shown: Row = {"method": name, "runs": row["runs"]}
+    shown |= {f"at {n}": _interval(values) for n, values in row[what].items()}
+    if task == "epsilon":
+        shown |= {f"solved at {n}": f"{share:.0%}" for n, share in row["solved"].items()}
+        shown["evaluations to 2 %"] = _known(row["evaluations_to_2_percent"])
+    else:
+        shown |= {f"grid at {n}": f"{share:.0%}" for n, share in row["grid_solved"].items()}
+        shown["evaluations to the whole grid"] = _known(row["evaluations_to_whole_grid"])
+    shown["CPU s"] = row["cpu_s_per_suggestion"]
+    shown["CPU s at the end"] = row["cpu_s_at_the_end"]
+    shown["peak MB"] = row["peak_mb"]
+    shown["repeats"] = row["repeats"]
+    return shown
+
+
+def _interval(values: dict[str, float]) -> str:
+    return f"{values['median']:.3f} / {values['mean']:.3f} ({values['low']:.3f} to {values['high']:.3f})"
+
+
+def _known(number: float | None) -> str:
+    return "more" if number is None else f"{number:g}"
+
+
+def _grid_share(runs: Sequence[Run], evaluations: int) -> float:
+    return _mean([point is not None and point <= evaluations for run in runs for point in run["grid"]])
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _median(values: Sequence[float]) -> float:
+    return float(f"{np.median(values):.3g}") if values else 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(f"{np.mean(values):.4g}") if values else 0.0
