@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +22,15 @@ from nas.engine.pace import Pace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nas.strategy.base import Strategy
+    from api.settings import Settings
+    from nas.engine.advice import Adviser
+    from nas.strategy.base import Strategy, StrategyContext
     from workers.executor import Execute
     from workers.ray_process import RayProcess
+    from workers.suggester import Suggester
+
+MODEL_FREE = ("random",)
+"""Strategies that answer within milliseconds and import nothing heavy: they are asked in the driver's thread."""
 
 
 class SystemClock:
@@ -91,10 +97,11 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
 
     database = installation.database
     workers = make_workers(installation)
+    suggester = make_suggester(installation.settings)
     pool = Pool(workers)
     try:
         workers.require_up()
-        threading.Thread(target=load_strategy, args=(search,), name="loading", daemon=True).start()
+        load_ahead(suggester, search)
         loop = SearchLoop(
             search.id,
             search.stages or teacher_stages(search.spec.teacher),
@@ -102,12 +109,13 @@ def drive(installation: Installation, search: Search, observe: Observer) -> Sear
             open_reader=database.reader,
             backend=pool.client(search.id, search.project, search.spec.parallelism),
             clock=SystemClock(),
-            make_strategy=_make_strategy,
+            make_strategy=functools.partial(proposer, suggester),
             observe=observe,
             pace=Pace(patience_s=30.0),
         )
         return loop.run()
     finally:
+        suggester.close()
         pool.close()
 
 
@@ -135,8 +143,52 @@ def make_workers(
     )
 
 
+def make_suggester(settings: Settings, prepare: Callable[[], None] | None = None) -> Suggester:
+    """The process in which strategies think; started when one is needed.
+
+    Args:
+        settings: Of the installation.
+        prepare: Called first in the process.
+    """
+    from workers.suggester import Suggester
+
+    return Suggester(_make_strategy, load_strategy, deadline_s=settings.suggestion_deadline_s, prepare=prepare)
+
+
+def load_ahead(suggester: Suggester, search: Search) -> None:
+    """Begin to import what the strategy of a search will need, while its blocks are being made; returns at once."""
+    if search.spec.strategy.name not in MODEL_FREE:
+        suggester.load_ahead(search)
+
+
+def proposer(
+    suggester: Suggester,
+    search: Search,
+    costs: ExactCosts,
+    note_seconds: Callable[[float], None] | None = None,
+) -> Strategy | Adviser:
+    """What proposes for a search: a strategy here, or an adviser that asks the suggesting process.
+
+    Args:
+        suggester: Where models think.
+        search: Under the bounds now in force.
+        costs: Prices of its space.
+        note_seconds: Told the time of one suggestion that was made there.
+
+    Raises:
+        UnknownName: If there is no such strategy.
+    """
+    from nas.strategy.base import strategy_for
+    from workers.suggester_adviser import RemoteAdviser
+
+    strategy_for(search.spec.strategy.name, search.problem)  # a wrong name is told before anything is asked
+    if search.spec.strategy.name in MODEL_FREE:
+        return _make_strategy(search, costs)
+    return RemoteAdviser(suggester, search, costs, _make_fall_back, note_seconds)
+
+
 def load_strategy(search: Search) -> None:
-    """Import what the strategy of a search needs, while its blocks are being made; may take seconds."""
+    """Import what the strategy of a search needs; may take seconds."""
     from nas.strategy.base import strategy_for
 
     if search.spec.budget.trials > search.spec.strategy.initial_trials:
@@ -144,16 +196,27 @@ def load_strategy(search: Search) -> None:
 
 
 def _make_strategy(search: Search, costs: ExactCosts) -> Strategy:
-    from nas.strategy.base import StrategyContext, make_strategy
+    from nas.strategy.base import make_strategy
+
+    return make_strategy(search.spec.strategy.name, _context(search, costs))
+
+
+def _make_fall_back(search: Search, costs: ExactCosts) -> Strategy:
+    from nas.strategy.fall_back import FallBack
+
+    return FallBack(_context(search, costs))
+
+
+def _context(search: Search, costs: ExactCosts) -> StrategyContext:
+    from nas.strategy.base import StrategyContext
     from nas.strategy.pricing import PricedSpace
 
-    context = StrategyContext(
+    return StrategyContext(
         priced=PricedSpace(search.space, costs),
         problem=search.problem,
         seed=search.spec.seed,
         initial_trials=search.spec.strategy.initial_trials,
     )
-    return make_strategy(search.spec.strategy.name, context)
 
 
 def _slug(name: str) -> str:

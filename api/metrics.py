@@ -28,6 +28,7 @@ class Metrics:
         searches: Searches by status: those driven here in a coordinator, all of them in an API process.
         trials: Trials that got a verdict here, by status.
         suggestion_seconds: Time a strategy took for one suggestion.
+        fall_backs: Suggestions that a fall-back made instead of the strategy, by reason.
         evaluation_seconds: Time a worker took for one evaluation; results out of the journal are left out.
         lease_losses: Searches that another coordinator took over while this one thought it had them.
         retries: Attempts that failed and were tried again, by the failure's code.
@@ -43,6 +44,9 @@ class Metrics:
         self.trials = Counter("blocksmith_trials", "Trials that got a verdict", ["status"], registry=r)
         self.suggestion_seconds = Histogram(
             "blocksmith_suggestion_seconds", "Time of one suggestion", buckets=_SUGGESTION_S, registry=r
+        )
+        self.fall_backs = Counter(
+            "blocksmith_fall_backs", "Suggestions made without the strategy", ["reason"], registry=r
         )
         self.evaluation_seconds = Histogram(
             "blocksmith_evaluation_seconds", "Time of one evaluation on its worker", buckets=_EVALUATION_S, registry=r
@@ -63,6 +67,8 @@ class Metrics:
         facts = event.facts
         if event.kind == "retry":
             self.retries.labels(code=str(facts.get("code", ""))).inc()
+        elif event.kind == "suggestion":
+            self.fall_backs.labels(reason=str(facts["reason"])).inc(int(facts["trials"]))
         elif event.kind == "trial" and facts.get("status") in ("completed", "abandoned", "failed", "cancelled"):
             self.trials.labels(status=str(facts["status"])).inc()
             if facts.get("how") == "evaluated" and (seconds := float(facts.get("seconds", 0.0))) > 0:

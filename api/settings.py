@@ -40,6 +40,7 @@ class Settings(BaseSettings):
         slots: Jobs at once in one coordinator; 0 takes all CPUs that Ray has.
         lease_ttl_s: Seconds without a sign of life after which another coordinator takes a search over.
         drain_s: Seconds that running jobs get to finish after SIGTERM.
+        suggestion_deadline_s: Seconds that an idle worker waits for a model; then a fall-back proposes.
         trash_days: Days after which a deleted search is gone for good.
         min_free_bytes: Free disk space below which the service calls itself not ready.
     """
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     slots: int = Field(default=0, ge=0)
     lease_ttl_s: float = Field(default=10.0, ge=1.0)
     drain_s: float = Field(default=30.0, ge=0.0)
+    suggestion_deadline_s: float = Field(default=10.0, gt=0.0)
     trash_days: float = Field(default=30.0, ge=0.0)
     min_free_bytes: int = Field(default=512 * 1024**2, ge=0)
 

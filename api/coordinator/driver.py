@@ -22,7 +22,7 @@ from nas.ports import JobBackend
 
 log = logging.getLogger(__name__)
 
-LEVELS = {"search": logging.INFO, "retry": logging.WARNING}
+LEVELS = {"search": logging.INFO, "retry": logging.WARNING, "suggestion": logging.WARNING}
 """How loud events are told; the others are for debugging."""
 LONGEST_WAIT_S = 5.0
 """Pause between two tries to reach a database that is away."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from api.composition import make_workers
+from api.composition import make_suggester, make_workers
 from api.coordinator.coordinator import Coordinator
 from api.coordinator.surroundings import Surroundings
 from api.installation import Installation
@@ -64,8 +64,10 @@ def run_coordinator(
         workers = make_workers(installation, execute, prepare)
         pool = Pool(workers)
         stack.callback(pool.close)
+        suggester = make_suggester(settings, prepare)
+        stack.callback(suggester.close)
         heart = stack.enter_context(Heart(database.unit_of_work, settings.lease_ttl_s))
-        around = Surroundings(installation, unique_holder(), pool, heart, metrics)
+        around = Surroundings(installation, unique_holder(), pool, suggester, heart, metrics)
         coordinator = Coordinator(around, workers)
         log.info("coordinator is up", extra={"holder": around.holder})
         _turn(coordinator, stop)

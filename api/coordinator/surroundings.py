@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from api.composition import SystemClock, _make_strategy, load_strategy
+from api.composition import SystemClock, load_ahead, proposer
 from api.installation import Installation
 from api.metrics import Metrics
 from api.teachers import teacher_stages
@@ -18,12 +17,12 @@ from nas.domain.cost import ExactCosts
 from nas.domain.search import Search
 from nas.domain.teacher import TeacherRef
 from nas.domain.trial import Trial
+from nas.engine.advice import Adviser, Strategy, Suggestion
 from nas.engine.lease import Heart
-from nas.engine.trial_phase import Strategy, Suggestion
-from nas.errors import UnknownName
 
 if TYPE_CHECKING:
     from workers.pool import Pool
+    from workers.suggester import Suggester
 
 
 _IMPORTING = threading.Lock()
@@ -37,6 +36,7 @@ class Surroundings:
     Attributes:
         holder: Name under which leases are taken; also the id of the process row.
         pool: Workers, shared by all searches.
+        suggester: Thinks for all searches.
         heart: Renews all leases.
         stages_of: Every stage of a teacher, in order of execution.
         draining: Set when the process is to end.
@@ -45,6 +45,7 @@ class Surroundings:
     installation: Installation
     holder: str
     pool: Pool
+    suggester: Suggester
     heart: Heart
     metrics: Metrics
     clock: SystemClock = field(default_factory=SystemClock)
@@ -60,16 +61,13 @@ class Surroundings:
 
     def load_ahead(self, search: Search) -> None:
         """Begin to import what the strategy of a search will need; returns at once."""
-        threading.Thread(target=self._load, args=(search,), name="loading", daemon=True).start()
+        load_ahead(self.suggester, search)
 
-    def make_strategy(self, search: Search, costs: ExactCosts) -> Strategy:
-        """The strategy of a search, with a watch on it."""
+    def make_strategy(self, search: Search, costs: ExactCosts) -> Strategy | Adviser:
+        """What proposes for a search, with a watch on it."""
         with _IMPORTING:
-            return TimedStrategy(_make_strategy(search, costs), self.metrics)
-
-    def _load(self, search: Search) -> None:
-        with _IMPORTING, suppress(UnknownName):  # told when the strategy is made
-            load_strategy(search)
+            made = proposer(self.suggester, search, costs, self.metrics.suggestion_seconds.observe)
+        return made if isinstance(made, Adviser) else TimedStrategy(made, self.metrics)
 
 
 class TimedStrategy:

@@ -8,27 +8,29 @@ from typing import Literal
 from nas.domain.job import Outcome
 from nas.domain.value import FrozenDict, Value
 
-EventKind = Literal["search", "library", "trial", "latency", "retry", "bounds", "intent", "export"]
+EventKind = Literal["search", "library", "trial", "latency", "retry", "bounds", "intent", "export", "suggestion"]
 Fact = str | int | float | bool
 
 
 class EngineEvent(Value):
     """Something that became a fact; the same event stands in the event log.
 
-    ==========  =====================================================================================
-    kind        facts
-    ==========  =====================================================================================
-    `search`    `status`; `code` and `message` when it failed
-    `library`   `job`, `stage`, `variant`, `done`, `total`, effort; `block_loss` of a distilled block
-    `trial`     `number`, `status`, `origin`, `how` (`evaluated`, `known`, `screened`; `reopened` by
-                new bounds, `recovered` from a dead coordinator), one entry `metrics.NAME` per metric,
-                effort; `code` and `message` when it gave no result
-    `latency`   `number` of the trial, `latency_ms`
-    `retry`     `code`, `message`, and `number` and `attempt` of a trial or the part of the library
-    `bounds`    `version`, `by`, one entry `at_most.NAME` per bound; written by users
-    `intent`    `intent`, `by`; written by users
-    `export`    `export`, `number`, `status`; `code` and `message` when it failed
-    ==========  =====================================================================================
+    ============  =====================================================================================
+    kind          facts
+    ============  =====================================================================================
+    `search`      `status`; `code` and `message` when it failed
+    `library`     `job`, `stage`, `variant`, `done`, `total`, effort; `block_loss` of a distilled block
+    `trial`       `number`, `status`, `origin`, `how` (`evaluated`, `known`, `screened`; `reopened` by
+                  new bounds, `recovered` from a dead coordinator), one entry `metrics.NAME` per metric,
+                  effort; `code` and `message` when it gave no result
+    `latency`     `number` of the trial, `latency_ms`
+    `retry`       `code`, `message`, and `number` and `attempt` of a trial or the part of the library
+    `bounds`      `version`, `by`, one entry `at_most.NAME` per bound; written by users
+    `intent`      `intent`, `by`; written by users
+    `suggestion`  a fall-back proposed `trials` instead of the strategy: `reason` (`deadline`, `died`,
+                  `error`), `seconds` it was waited for, `message`
+    `export`      `export`, `number`, `status`; `code` and `message` when it failed
+    ============  =====================================================================================
 
     Effort is `seconds` on the worker and its `peak_memory_bytes` so far.
 

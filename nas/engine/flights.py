@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
+from collections.abc import Callable
 
 from nas.domain.job import Failure, Job, Outcome
 from nas.engine.verdicts import is_hindrance, is_last, wait_s
 from nas.ports import Clock, JobBackend
+
+SLICE_S = 0.02
+"""How late an answer to something else may be noticed while jobs are waited for."""
 
 
 class Flights:
@@ -17,12 +22,15 @@ class Flights:
 
     Attributes:
         max_attempts: Attempts per job without a row, against transient faults.
+        is_driver_wanted: Says when something else than a job wants the driver, which then waits no longer;
+            forgotten as soon as it has said so.
     """
 
     def __init__(self, backend: JobBackend, clock: Clock, max_attempts: int = 3) -> None:
         self._backend = backend
         self._clock = clock
         self.max_attempts = max_attempts
+        self.is_driver_wanted: Callable[[], bool] | None = None
         self._jobs: dict[str, Job] = {}
         self._unrecorded: deque[tuple[Job, Outcome]] = deque()
         self._failures: Counter[str] = Counter()
@@ -51,6 +59,15 @@ class Flights:
             answers = list(self._unrecorded)
             self._unrecorded.clear()
             return answers
+        for _ in range(math.ceil(timeout_s / SLICE_S) if self.is_driver_wanted else 0):
+            if self.is_driver_wanted is None or self.is_driver_wanted():
+                self.is_driver_wanted, timeout_s = None, 0.0
+                break
+            if answers := self._poll(SLICE_S):
+                return answers
+        return self._poll(timeout_s if self.is_driver_wanted is None else 0.0)
+
+    def _poll(self, timeout_s: float) -> list[tuple[Job, Outcome]]:
         if not self._jobs:
             if timeout_s > 0:
                 self._clock.sleep(timeout_s)

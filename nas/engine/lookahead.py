@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 WEIGHT_OF_NEWEST = 0.2
 """Share of the newest value in the moving averages."""
@@ -21,6 +22,21 @@ class Lookahead:
     def __init__(self) -> None:
         self._turnaround_s = 0.0
         self._evaluation_s = 0.0
+        self._vacant_since: deque[float] = deque(maxlen=1000)
+
+    def note_vacancy(self, at: float) -> None:
+        """Note when a trial got its verdict and left its place."""
+        self._vacant_since.append(at)
+
+    def note_filled(self, jobs: int, at: float) -> None:
+        """Note that so many places were taken; the one that was free for longest tells the turnaround."""
+        filled = [self._vacant_since.popleft() for _ in range(min(jobs, len(self._vacant_since)))]
+        if filled:
+            self.note_turnaround(at - filled[0])
+
+    def forget_vacancies(self) -> None:
+        """Places are left free on purpose."""
+        self._vacant_since.clear()
 
     def note_turnaround(self, seconds: float) -> None:
         """Note how long it took from an answer to the next job: recording, suggesting, claiming."""

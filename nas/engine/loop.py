@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from nas.domain.job import EvaluateArchitecture, Failure, Job, MeasureNetwork, Outcome
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from nas.domain.search import Search
+from nas.engine.advice import MakeStrategy
 from nas.engine.events import Observer, unobserved
 from nas.engine.flights import Flights
 from nas.engine.front_phase import FrontPhase
@@ -17,7 +18,7 @@ from nas.engine.ledger import Ledger, fenced
 from nas.engine.library_phase import LibraryPhase
 from nas.engine.pace import EVERYDAY, Pace
 from nas.engine.standing import Standing, cancel
-from nas.engine.trial_phase import MakeStrategy, TrialPhase
+from nas.engine.trial_phase import TrialPhase
 from nas.engine.verdicts import LOST_WEIGHTS, backoff_s, recovered
 from nas.errors import Conflict, NasError, TransientError
 from nas.ports import Clock, JobBackend, OpenUnitOfWork
@@ -181,6 +182,8 @@ class SearchLoop:
 
     def stop(self) -> None:
         """Take back what is under way and give up the lease; rows stay as they are."""
+        if self._trials is not None:
+            self._trials.close()
         self._flights.stop()
         self._lease.release()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
@@ -11,6 +11,7 @@ from nas.domain.job import Job, Outcome
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
+from nas.engine.advice import Advice, Adviser, MakeStrategy, adviser_of
 from nas.engine.events import Fact, effort
 from nas.engine.flights import Flights
 from nas.engine.history import History
@@ -35,34 +36,12 @@ WARM_START = "warm start"
 """Origin of the architectures that a search was given to begin with."""
 
 
-class Suggestion(Protocol):
-    """An architecture worth trying, and who thinks so."""
+@dataclass(frozen=True)
+class Question:
+    """What is being thought about: how many trials had a verdict when it was asked, and how many had none."""
 
-    @property
-    def architecture(self) -> Architecture:
-        """What to try."""
-
-    @property
-    def origin(self) -> str:
-        """Who proposed it."""
-
-
-class Strategy(Protocol):
-    """What proposes: the part of a search strategy that the engine calls, between polls.
-
-    It may take seconds. What it suggests must depend on the history alone, so that a driver that was
-    killed goes on as if nothing had happened.
-    """
-
-    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
-        """Replace the history: every trial with a verdict, every architecture without."""
-
-    def suggest(self, count: int) -> Sequence[Suggestion]:
-        """At most `count` architectures that are neither finished nor pending; none when none is left."""
-
-
-MakeStrategy = Callable[[Search, ExactCosts], Strategy]
-"""Makes the strategy of a search; called again when the bounds move."""
+    finished: int
+    pending: int
 
 
 class TrialPhase:
@@ -88,8 +67,9 @@ class TrialPhase:
         self._make_strategy = make_strategy
         self._clock = clock
         self._lookahead = Lookahead()
-        self._answered_at: float | None = None
-        self._strategy: Strategy | None = None
+        self._adviser: Adviser | None = None
+        self._question: Question | None = None
+        self._is_urgent = False
         self._version = -1
         self._fruitless_at: int | None = None
         self.exhausted = False
@@ -102,8 +82,9 @@ class TrialPhase:
         trial = self._running(job)
         if trial is None:
             return
-        self._answered_at = self._clock.now()
         after = judge(trial, outcome, self._costs, search.spec.max_attempts, ledger.now)
+        if after.status.is_terminal:
+            self._lookahead.note_vacancy(self._clock.now())
         facts: dict[str, Fact] = {"how": "evaluated"} if after.evaluation else {}
         ledger.move_trial(trial, after, {**facts, **effort(outcome)})
         if after.status is TrialStatus.CANDIDATE and outcome.failure is not None:
@@ -120,17 +101,27 @@ class TrialPhase:
         self._start_candidates(search)
         if propose:
             self._propose(search)
-        if self._answered_at is not None and len(self._flights) > before:
-            self._lookahead.note_turnaround(self._clock.now() - self._answered_at)
-        self._answered_at = None
+        self._lookahead.note_filled(len(self._flights) - before, self._clock.now())
 
     def withdraw(self) -> None:
         """Give back the trials that were claimed and that no worker has begun."""
+        self._lookahead.forget_vacancies()
         waiting = [trial for job in self._flights.withdraw() if (trial := self._running(job)) is not None]
         if waiting:
             with self._open() as ledger:
                 for trial in waiting:
                     ledger.move_trial(trial, withdrawn(trial), {"how": "withdrawn"})
+
+    def close(self) -> None:
+        """Withdraw what the strategy is thinking about."""
+        self._question = None
+        if self._adviser is not None:
+            self._adviser.close()
+
+    def _has_answer(self) -> bool:
+        if self._question is None or self._adviser is None:
+            return False
+        return self._adviser.has_answered(is_urgent=self._is_urgent)
 
     def _rebound(self, search: Search) -> None:
         """Put a version of the bounds in force: a new strategy, and another chance for screened trials."""
@@ -143,7 +134,8 @@ class TrialPhase:
             with self._open() as ledger:
                 for trial in again:
                     ledger.move_trial(trial, reopened(trial), {"how": "reopened"})
-        self._strategy = self._make_strategy(search, self._costs)
+        self.close()
+        self._adviser = adviser_of(self._make_strategy(search, self._costs))
         self._fruitless_at, self.exhausted = None, False
         self._version = search.bounds_version
 
@@ -158,17 +150,50 @@ class TrialPhase:
 
     def _propose(self, search: Search) -> None:
         """Fill the free places with new candidates, as far as the budget of trials goes."""
-        history, pending = self._history, self._history.pending
-        left = search.spec.budget.trials - len(history)
-        free = min(self._places(search) - len(pending), left)
-        if free <= 0 or (pending and self._fruitless_at == len(history) - len(pending)):
+        self._is_urgent = len(self._flights) < search.spec.parallelism
+        if self._question is None and not self._ask(search):
             return
-        fresh = self._seeds(search, free) or self._suggestions(free)
+        if not self._has_answer():
+            self._flights.is_driver_wanted = self._has_answer
+            return
+        assert self._adviser is not None
+        question, self._question = self._question, None
+        assert question is not None
+        advice = self._adviser.answer()
+        told = [(one.architecture, one.origin) for one in advice.suggestions]
+        fresh = [one for one in told if one[0].digest not in self._history][: self._left(search)]
+        if fresh or advice.lapse is not None:
+            self._add(search, fresh, advice)
         if not fresh:
-            self._fruitless_at = len(history) - len(pending)
-            self.exhausted = not pending
-            return
+            self._fruitless_at = question.finished
+            self.exhausted = not question.pending and advice.lapse is None
+
+    def _ask(self, search: Search) -> bool:
+        """Put a question to the strategy if there is room; seeds take the room without one."""
+        history, pending = self._history, self._history.pending
+        free = min(self._places(search) - len(pending), self._left(search))
+        finished = len(history) - len(pending)
+        if free <= 0 or (pending and self._fruitless_at == finished):
+            return False
+        seeds = self._seeds(search, free)
+        if seeds:
+            self._add(search, seeds)
+            return False
+        assert self._adviser is not None
+        self._adviser.ask(history.finished, [trial.architecture for trial in pending], free)
+        self._question = Question(finished, len(pending))
+        return True
+
+    def _left(self, search: Search) -> int:
+        return search.spec.budget.trials - len(self._history)
+
+    def _add(self, search: Search, fresh: list[tuple[Architecture, str]], advice: Advice | None = None) -> None:
+        """Make trials of new architectures, and start as many as there is room for."""
         with self._open() as ledger:
+            if advice is not None and advice.lapse is not None:
+                lapse = advice.lapse
+                why: dict[str, Fact] = {"reason": lapse.reason, "seconds": lapse.seconds, "message": lapse.message}
+                ledger.tell("suggestion", {"trials": len(fresh), **why})
             trials = [
                 Trial(
                     search=search.id,
@@ -178,7 +203,7 @@ class TrialPhase:
                     bounds_version=search.bounds_version,
                     created_at=ledger.now,
                 )
-                for number, (architecture, origin) in enumerate(fresh, start=len(history))
+                for number, (architecture, origin) in enumerate(fresh, start=len(self._history))
             ]
             for trial in trials:
                 ledger.add_trial(trial)
@@ -192,13 +217,6 @@ class TrialPhase:
         fresh = {one.digest: one for one in search.seeds if one.digest not in self._history and one in search.space}
         allowed = (one for one in fresh.values() if not is_ruled_out(self._costs.of(one), search.problem))
         return [(one, WARM_START) for one in allowed][:count]
-
-    def _suggestions(self, count: int) -> list[tuple[Architecture, str]]:
-        assert self._strategy is not None
-        history = self._history
-        self._strategy.update(history.finished, [trial.architecture for trial in history.pending])
-        suggested = self._strategy.suggest(count)
-        return [(one.architecture, one.origin) for one in suggested if one.architecture.digest not in history][:count]
 
     def _start(self, ledger: Ledger, search: Search, candidates: Iterable[Trial]) -> list[Job]:
         """Settle candidates whose verdict is known, claim others while there is room; returns their jobs."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from api.composition import make_suggester
 from api.coordinator.coordinator import Coordinator
 from api.coordinator.surroundings import Surroundings
 from api.installation import Installation
@@ -84,6 +85,7 @@ class Running:
         self.installation = Installation(settings=place.settings)
         self.workers = TableWorkers(self.installation.workspace, place.executor, slots, seconds)
         self.pool = Pool(self.workers)
+        self.suggester = make_suggester(place.settings)
         self.is_dead = threading.Event()
         database = self.installation.database
         self.heart = Heart(self._mortal(database.unit_of_work), TTL_S).__enter__()
@@ -91,6 +93,7 @@ class Running:
             self.installation,
             unique_holder(),
             self.pool,
+            self.suggester,
             self.heart,
             Metrics(),
             stages_of=lambda teacher: place.stages(),
@@ -128,6 +131,7 @@ class Running:
         self.is_dead.set()
         self._thread.join(timeout=10.0)
         self.pool.close()
+        self.suggester.close()
         self.heart.__exit__(None, None, None)
 
 

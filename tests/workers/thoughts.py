@@ -1,0 +1,55 @@
+"""Strategies that live in the suggesting process and do there what a test wants.
+
+A test says so by files in the folder that `$BLOCKSMITH_TEST_THOUGHTS` names: `hold` (think for as long as
+it is there), `die` (once), `die always`, `stumble`, `refuse`. A strategy writes `begun` when it begins to think.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from nas.domain.architecture import Architecture
+from nas.domain.cost import ExactCosts
+from nas.domain.search import Search
+from nas.domain.trial import Trial
+from nas.engine.advice import Suggestion
+from nas.errors import InfeasibleSpec
+from tests.fakes.strategy import InOrder
+
+PLACE = "BLOCKSMITH_TEST_THOUGHTS"
+
+
+class Thoughtful:
+    def __init__(self, search: Search, costs: ExactCosts) -> None:
+        self._strategy = InOrder(search, costs)
+        self._folder = Path(os.environ[PLACE])
+
+    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
+        self._strategy.update(finished, pending)
+
+    def suggest(self, count: int) -> Sequence[Suggestion]:
+        (self._folder / "begun").touch()
+        while (self._folder / "hold").exists():
+            time.sleep(0.01)
+        if (self._folder / "die").exists():
+            (self._folder / "die").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (self._folder / "die always").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (self._folder / "stumble").exists():
+            raise ZeroDivisionError("a bug")
+        if (self._folder / "refuse").exists():
+            raise InfeasibleSpec("No such network.", "Loosen the bound.")
+        return self._strategy.suggest(count)
+
+
+def make_thoughtful(search: Search, costs: ExactCosts) -> Thoughtful:
+    return Thoughtful(search, costs)
+
+
+def load_nothing(search: Search) -> None:
+    del search

@@ -1,0 +1,162 @@
+"""The process in which strategies think: it may die or hang without harm to the coordinator.
+
+Speaks JSON over a pipe. It is told `load`, `ask` and `forget`; it says `up`, `alive`, `loaded`, and for every
+question `answer`, `refused` (the search cannot go on) or `stumbled` (a bug). When the pipe ends, it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from nas.domain.architecture import Architecture
+from nas.domain.cost import ExactCosts
+from nas.domain.search import Search
+from nas.domain.trial import Trial
+from nas.domain.value import FrozenDict
+from nas.engine.advice import Strategy
+from nas.errors import NasError
+from workers.child_process import ALIVE_S, OwnerLine, end_now
+
+log = logging.getLogger(__name__)
+
+MakePlainStrategy = Callable[[Search, ExactCosts], Strategy]
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def host(
+    connection: Connection,
+    make_strategy: MakePlainStrategy,
+    load: Callable[[Search], None],
+    prepare: Callable[[], None] | None,
+) -> None:
+    """Answer questions, one at a time, until the pipe ends.
+
+    Args:
+        connection: To whoever asks.
+        make_strategy: Makes the strategy of a search.
+        load: Imports what the strategy of a search needs.
+        prepare: Called first, for instance to set up logging.
+    """
+    line = OwnerLine(connection)
+    if prepare is not None:
+        prepare()
+    line.listen()
+    with tempfile.TemporaryDirectory(prefix="blocksmith-suggester-") as scratch, contextlib.suppress(OSError):
+        settle(Path(scratch))
+        threading.Thread(target=_beat, args=(line,), daemon=True).start()
+        line.say("up")
+        Thinker(line, make_strategy, load).serve()
+    end_now()
+
+
+def settle(scratch: Path) -> None:
+    """Keep numerics at one thread, and C++ compilers out of suggestions. To be called before anything is imported.
+
+    BoTorch compiles an extension where it first uses one of its acquisition functions, into a folder that all
+    processes of a user share. A process that is killed meanwhile leaves a lock there for which every later one
+    waits for ever. We use none of these functions; should anything else do so, it finds a folder of its own
+    and no compiler, and falls back to Python at once.
+
+    Args:
+        scratch: A folder of this process alone.
+    """
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    os.environ["TORCH_EXTENSIONS_DIR"] = str(scratch)
+    os.environ["CXX"] = os.environ["CC"] = "false"
+
+
+class Thinker:
+    """Answers from what it was told; the same story makes the same answers.
+
+    Args:
+        line: To the owner.
+        make_strategy: Makes the strategy of a search.
+        load: Imports what the strategy of a search needs.
+    """
+
+    def __init__(self, line: OwnerLine, make_strategy: MakePlainStrategy, load: Callable[[Search], None]) -> None:
+        self._line, self._make_strategy, self._load = line, make_strategy, load
+        self._matters: dict[int, Matter] = {}
+
+    def serve(self) -> None:
+        """Do what is told until the owner is gone.
+
+        Raises:
+            OSError: If it goes in the middle of an answer.
+        """
+        while (command := self._line.commands.get()) is not None:
+            match command["do"]:
+                case "load":
+                    self._load_ahead(command["search"])
+                case "forget":
+                    self._matters.pop(command["matter"], None)
+                case "ask":
+                    self._line.say(**self._answered(command), rss=psutil.Process().memory_info().rss)
+
+    def _load_ahead(self, search: str) -> None:
+        try:
+            self._load(Search.model_validate_json(search))
+        except NasError as error:
+            log.info("nothing is loaded ahead: %s", error)  # told when the strategy is made
+        except Exception:
+            log.warning("what suggestions need cannot be imported", exc_info=True)
+        self._line.say("loaded")
+
+    def _answered(self, question: dict[str, Any]) -> dict[str, Any]:
+        began, key = time.monotonic(), question["id"]
+        try:
+            suggestions = self._think(question)
+        except NasError as error:
+            return {"what": "refused", "id": key, "code": error.code, "message": error.message, "hint": error.hint}
+        except Exception as error:
+            log.exception("a strategy stumbled")
+            return {"what": "stumbled", "id": key, "why": f"{type(error).__name__}: {error}"}
+        seconds = time.monotonic() - began
+        return {"what": "answer", "id": key, "suggestions": suggestions, "seconds": seconds}
+
+    def _think(self, question: dict[str, Any]) -> list[dict[str, Any]]:
+        key = question["matter"]
+        if "search" in question:
+            search = Search.model_validate_json(question["search"])
+            costs = ExactCosts.model_validate_json(question["costs"])
+            self._matters[key] = Matter(self._make_strategy(search, costs))
+        suggestions = self._matters[key].suggest(question)
+        return [{"choices": dict(one.architecture.choices), "origin": one.origin} for one in suggestions]
+
+
+class Matter:
+    """What is known of one search under one version of its bounds."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy = strategy
+        self._trials: dict[int, Trial] = {}
+
+    def suggest(self, question: dict[str, Any]) -> Any:
+        """Take over what changed, then answer."""
+        for number in question["gone"]:
+            self._trials.pop(number, None)
+        for told in question["trials"]:
+            trial = Trial.model_validate_json(told)
+            self._trials[trial.number] = trial
+        pending = [Architecture(choices=FrozenDict(choices)) for choices in question["pending"]]
+        self._strategy.update([self._trials[number] for number in sorted(self._trials)], pending)
+        return self._strategy.suggest(question["count"])
+
+
+def _beat(line: OwnerLine) -> None:
+    """Give signs of life while a thought takes long: how long it may take is for the owner to say."""
+    with contextlib.suppress(OSError):
+        while True:
+            time.sleep(ALIVE_S)
+            line.say("alive")
