@@ -30,6 +30,22 @@ class NearestMiss(Document):
     violated_by: dict[str, float]
 
 
+class GridAnswer(Document):
+    """The answer to one ε of a grid.
+
+    Attributes:
+        bounds: Upper bounds by metric, with this ε.
+        trial: The feasible trial of least first objective; null while none is feasible.
+        value: Its first objective.
+    """
+
+    model_config = example(bounds={"noise_mse_relative": 0.02}, trial=7, value=2_740_000.0)
+
+    bounds: dict[str, float]
+    trial: int | None
+    value: float | None
+
+
 class FrontDocument(Document):
     """The trials no other trial beats, by rising first axis, judged by one version of the bounds.
 
@@ -37,6 +53,7 @@ class FrontDocument(Document):
         axes: The metrics compared; one or two.
         best: Feasible trial of least first objective, or the least violating one; null before the first.
         knee: Trial of the front farthest from the line between its ends: where more cost buys little.
+        grid: Answers by rising ε, where a bound has a grid.
         nearest_miss: Null as soon as a trial is feasible.
     """
 
@@ -51,6 +68,7 @@ class FrontDocument(Document):
         points=[A_POINT],
         best=A_TRIAL,
         knee=7,
+        grid=[],
         nearest_miss=None,
     )
 
@@ -64,6 +82,7 @@ class FrontDocument(Document):
     points: list[FrontPoint]
     best: TrialDocument | None
     knee: int | None
+    grid: list[GridAnswer] = []
     nearest_miss: NearestMiss | None = None
 
 

@@ -10,6 +10,7 @@ from api.schemas.administration import Role
 from api.schemas.base import Request
 from nas.domain.lifecycle import Intent
 from nas.domain.metric import MetricName
+from nas.domain.objective import MOST_EPSILONS
 
 ProjectId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="Id of a project.")]
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:+@-]+$")]
@@ -37,12 +38,17 @@ class IntentChange(Request):
 
 
 class BoundRequest(Request):
-    """An upper bound on a metric, in the metric's own unit."""
+    """An upper bound on a metric, in the metric's own unit.
+
+    Attributes:
+        grid: Tighter values to be answered as well; left out: those in force, as far as they are tighter still.
+    """
 
     model_config = _with_example(metric="noise_mse_relative", at_most=0.04)
 
     metric: MetricName
     at_most: Annotated[float, Field(gt=0, le=1e30)]
+    grid: Annotated[list[Annotated[float, Field(gt=0, le=1e30)]], Field(max_length=MOST_EPSILONS)] | None = None
 
 
 class BoundsMove(Request):

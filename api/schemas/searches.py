@@ -120,12 +120,17 @@ class Validation(Document):
 
 
 class Bound(Document):
-    """An upper bound on a metric, in the metric's own unit."""
+    """An upper bound on a metric, in the metric's own unit.
 
-    model_config = example(metric="noise_mse_relative", at_most=0.05)
+    Attributes:
+        grid: Tighter values that are answered as well.
+    """
+
+    model_config = example(metric="noise_mse_relative", at_most=0.05, grid=[0.01, 0.02])
 
     metric: str
     at_most: float
+    grid: list[float] = []
 
 
 class BoundsDocument(Document):

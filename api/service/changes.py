@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from api.access import Caller
+from api.faults import faults_of
 from api.service.ledger import note, tell
 from api.service.submissions import require_quota
 from api.service.visible import visible_search
 from api.spec_checks import faults_of_bounds, unattainable_bounds
 from nas.domain.cost import ExactCosts
 from nas.domain.lifecycle import Intent, SearchStatus
-from nas.domain.objective import OutcomeConstraint, Problem
+from nas.domain.objective import Problem
 from nas.domain.search import Search, SearchSpec
 from nas.engine.events import Fact
 from nas.errors import Conflict, Fault, SpecError
@@ -150,7 +154,11 @@ def _checked(
     metrics = [bound["metric"] for bound in constraints]
     if len(set(metrics)) != len(metrics):
         raise SpecError((Fault("/constraints", "bounds one metric twice"),))
-    problem = Problem(objectives=tuple(objectives), constraints=_bounds(constraints))
+    document = {"objectives": objectives, "constraints": [_bound(one, search.problem) for one in constraints]}
+    try:
+        problem = Problem.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise SpecError(faults_of(error, Problem)) from None
     asked: SearchSpec = search.spec.evolve(objectives=problem.objectives, constraints=problem.constraints)
     faults = list(faults_of_bounds(asked))
     if faults:
@@ -163,5 +171,9 @@ def _checked(
     return problem
 
 
-def _bounds(constraints: list[dict[str, Any]]) -> tuple[OutcomeConstraint, ...]:
-    return tuple(OutcomeConstraint(metric=bound["metric"], at_most=float(bound["at_most"])) for bound in constraints)
+def _bound(asked: dict[str, Any], before: Problem) -> dict[str, Any]:
+    """A bound as asked for; of a grid that is not mentioned, the values tighter than the new bound stay."""
+    if asked.get("grid") is not None:
+        return asked
+    stays = [bound.grid for bound in before.constraints if bound.metric == asked["metric"]]
+    return {**asked, "grid": [epsilon for grid in stays for epsilon in grid if epsilon < asked["at_most"]]}

@@ -26,6 +26,7 @@ def read_front(service: Service, uow: SqlUnitOfWork, search: Search, version: in
         best = None if front.best is None else int(columns.number[front.best])
         knee = None if front.knee is None else int(columns.number[front.knee])
         trials = columns.size
+        grid = [_answer(columns, part) for part in problem.parts] if len(problem.parts) > 1 else []
         missed = None
         if front.best is not None and not front.feasible[front.best]:
             means = {name: value["mean"] for name, value in columns.metrics_of(front.best).items()}
@@ -43,7 +44,19 @@ def read_front(service: Service, uow: SqlUnitOfWork, search: Search, version: in
         "points": points,
         "best": None if best is None else trial_document(uow.trials.get(search.id, best), search, None, problem),
         "knee": knee,
+        "grid": grid,
         "nearest_miss": missed,
+    }
+
+
+def _answer(columns: Columns, part: Problem) -> Document:
+    """The best feasible trial of one ε of a grid."""
+    front, objective = front_of(columns, part), part.objectives[0]
+    row = front.best if front.best is not None and front.feasible[front.best] else None
+    return {
+        "bounds": bounds_document(part),
+        "trial": None if row is None else int(columns.number[row]),
+        "value": None if row is None else float(columns.mean(objective)[row]),
     }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from nas.domain.metric import Measurement, MetricName
+from nas.domain.metric import EXACT_METRICS, Measurement, MetricName
 from nas.domain.value import FrozenDict, Value
 
 MOST_EPSILONS = 32
@@ -24,11 +24,12 @@ class OutcomeConstraint(Value):
     at_most: Annotated[float, Field(gt=0)]
     grid: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(max_length=MOST_EPSILONS)] = ()
 
-    @model_validator(mode="after")
-    def _grid_within_bound(self) -> OutcomeConstraint:
-        if any(value > self.at_most for value in self.grid):
-            raise ValueError(f"the grid goes beyond at_most; let at_most be {max(self.grid):g}")
-        return self
+    @field_validator("grid")
+    @classmethod
+    def _within_bound(cls, grid: tuple[float, ...], others: ValidationInfo) -> tuple[float, ...]:
+        if max(grid, default=0.0) > others.data.get("at_most", float("inf")):
+            raise ValueError(f"goes beyond at_most; let at_most be {max(grid):g}")
+        return tuple(sorted(set(grid)))
 
     def violation(self, metrics: FrozenDict[str, Measurement]) -> float:
         """By how much of the bound the mean exceeds it; 0 when satisfied, infinite when unmeasured."""
@@ -48,9 +49,8 @@ class Problem(Value):
     constraints: Annotated[tuple[OutcomeConstraint, ...], Field(max_length=8)] = ()
 
     @model_validator(mode="after")
-    def _one_grid(self) -> Problem:
-        if sum(bool(bound.grid) for bound in self.constraints) > 1:
-            raise ValueError("only one bound may have a grid")
+    def _answerable(self) -> Problem:
+        require_one_grid(self.objectives, self.constraints)
         return self
 
     @property
@@ -82,3 +82,18 @@ class Problem(Value):
     def is_feasible(self, metrics: FrozenDict[str, Measurement]) -> bool:
         """Whether every bound is respected by the measured means."""
         return self.violation(metrics) == 0.0
+
+
+def require_one_grid(objectives: tuple[str, ...], constraints: tuple[OutcomeConstraint, ...]) -> None:
+    """Refuse grids that cannot be answered.
+
+    Raises:
+        ValueError: If two bounds have one, if it is on an exact metric, or if a front is asked for.
+    """
+    grids = [bound.metric for bound in constraints if bound.grid]
+    if len(grids) > 1:
+        raise ValueError(f"only one bound may have a grid, not {' and '.join(grids)}")
+    if grids and grids[0] in EXACT_METRICS:
+        raise ValueError(f"{grids[0]} is known without measuring: a grid is for a measured metric")
+    if grids and len(objectives) > 1:
+        raise ValueError(f"a grid of {grids[0]} needs a single objective; two give the whole front anyway")

@@ -12,7 +12,7 @@ from nas.domain.job import Failure, Resources
 from nas.domain.library import Distillation
 from nas.domain.lifecycle import Intent, SearchStatus, require_search_step
 from nas.domain.metric import MetricName
-from nas.domain.objective import OutcomeConstraint, Problem
+from nas.domain.objective import OutcomeConstraint, Problem, require_one_grid
 from nas.domain.search_space import SearchSpace
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.domain.value import FrozenDict, Value
@@ -97,6 +97,7 @@ class SearchSpec(Value):
     def _distinct_objectives(self) -> SearchSpec:
         if len(set(self.objectives)) != len(self.objectives):
             raise ValueError("objectives repeat")
+        require_one_grid(self.objectives, self.constraints)
         return self
 
     @property

@@ -198,6 +198,21 @@ def test_a_bound_that_nothing_can_meet_is_refused_with_the_tightest_value(served
     assert float(fault["nearest"]) == 100 + 7 * 250  # the floor, and the least of every stage
 
 
+def test_each_epsilon_of_a_grid_has_its_answer_and_a_grid_that_is_not_mentioned_stays(served: Served) -> None:
+    stored(served, "red-1", at_most=0.9)
+    bound = {"metric": "noise_mse_relative", "at_most": 0.9, "grid": [0.02, 1e-9]}
+    made = ask(served, "POST", "/v1/searches/red-1/bounds", body={"constraints": [bound]})
+    assert made.json()["constraints"][0]["grid"] == [1e-9, 0.02]
+    answers = ask(served, "GET", "/v1/searches/red-1/front").json()["grid"]
+    assert [answer["bounds"]["noise_mse_relative"] for answer in answers] == [1e-9, 0.02, 0.9]
+    assert [answer["trial"] for answer in answers[:2]] == [None, 0]  # only the teacher is that good
+    assert answers[1]["value"] > answers[2]["value"]
+    tighter = {"constraints": [{"metric": "noise_mse_relative", "at_most": 0.02}]}
+    assert ask(served, "POST", "/v1/searches/red-1/bounds", body=tighter).json()["constraints"][0]["grid"] == [1e-9]
+    wrong = ask(served, "POST", "/v1/searches/red-1/bounds", body={"constraints": [{**bound, "at_most": 0.01}]})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/constraints/0/grid")
+
+
 def test_a_bound_on_what_is_not_measured_is_refused(served: Served) -> None:
     stored(served, "red-1")
     move = {"constraints": [{"metric": "table_latency_ms", "at_most": 5}, {"metric": "noise_mse", "at_most": 1}]}
