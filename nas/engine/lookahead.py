@@ -10,13 +10,18 @@ WEIGHT_OF_NEWEST = 0.2
 NEGLIGIBLE = 0.01
 """Share of a worker's time that may be lost before it is worth claiming a trial early."""
 
+MOST_ROUNDS = 4
+"""Evaluations per worker that may be decided in advance, however slow suggestions are."""
+
 
 class Lookahead:
     """Measures turnaround against evaluation time and says how many trials to claim ahead.
 
     A trial that waits at the door was proposed with less knowledge than one proposed later, so there
-    are as few as needed: those that finish while one turnaround lasts. With one worker there are none,
-    because then the same seed has to give the same answers, however fast the machine is.
+    are as few as needed: those that finish while one turnaround lasts. A model takes hardly longer for
+    many suggestions than for one, so where it is slower than the workers, more of them at once keep up.
+    With one worker there are none, because then the same seed has to give the same answers, however
+    fast the machine is.
     """
 
     def __init__(self) -> None:
@@ -48,11 +53,11 @@ class Lookahead:
             self._evaluation_s = _mixed(self._evaluation_s, seconds)
 
     def jobs(self, parallelism: int) -> int:
-        """Trials to claim beyond the workers' number; at most as many again."""
+        """Trials to claim beyond the workers' number; at most `MOST_ROUNDS` times as many."""
         if parallelism == 1 or self._evaluation_s == 0:
             return 0
         share = self._turnaround_s / self._evaluation_s
-        return 0 if share < NEGLIGIBLE else min(parallelism, math.ceil(parallelism * share))
+        return 0 if share < NEGLIGIBLE else min(MOST_ROUNDS * parallelism, math.ceil(parallelism * share))
 
 
 def _mixed(average: float, value: float) -> float:

@@ -12,6 +12,7 @@ from nas.domain.objective import OutcomeConstraint, Problem
 from nas.domain.search import Budget, Search, SearchSpec
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.trial import Trial
+from nas.engine.advice import MakeStrategy
 from nas.engine.events import EngineEvent
 from nas.engine.loop import SearchLoop
 from nas.engine.pace import Pace
@@ -45,6 +46,7 @@ class Scene:
     space: SearchSpace = SPACE
     id: str = "alpha"
     seeds: tuple[Architecture, ...] = ()
+    make_strategy: MakeStrategy | None = None
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -72,10 +74,6 @@ class Scene:
         pace: Pace = PACE,
         open_unit_of_work: OpenUnitOfWork | None = None,
     ) -> SearchLoop:
-        def make_strategy(search: Search, costs: Any) -> InOrder:
-            self.strategies.append(InOrder(search, costs))
-            return self.strategies[-1]
-
         return SearchLoop(
             search_id or self.id,
             STAGES,
@@ -83,10 +81,14 @@ class Scene:
             open_reader=self.database.reader,
             backend=backend or self.backend(),
             clock=self.clock,
-            make_strategy=make_strategy,
+            make_strategy=self.make_strategy or self.in_order,
             observe=self.events.append,
             pace=pace,
         )
+
+    def in_order(self, search: Search, costs: Any) -> InOrder:
+        self.strategies.append(InOrder(search, costs))
+        return self.strategies[-1]
 
     def started(self, backend: JobBackend | None = None) -> SearchLoop:
         loop = self.loop(backend)

@@ -20,7 +20,8 @@ def measured(turnaround_s: float, evaluation_s: float) -> Lookahead:
         (0.02, 1.0, 16, 1),
         (0.02, 1.0, 2, 1),
         (0.25, 1.0, 16, 4),
-        (3.0, 1.0, 16, 16),  # suggestions cannot keep up; more would only be older
+        (1.49, 1.0, 16, 24),
+        (30.0, 1.0, 16, 64),  # suggestions cannot keep up; more would only be older
         (3.0, 1.0, 1, 0),  # the same seed gives the same answers
     ],
 )
@@ -41,3 +42,23 @@ def test_answers_out_of_a_journal_say_nothing() -> None:
     for _ in range(100):
         lookahead.note_evaluation(0.0)
     assert lookahead.jobs(16) == 1
+
+
+def test_the_place_that_was_free_for_longest_tells_the_turnaround() -> None:
+    lookahead = Lookahead()
+    lookahead.note_evaluation(1.0)
+    lookahead.note_vacancy(10.0)
+    lookahead.note_vacancy(10.4)
+    lookahead.note_filled(0, 10.4)
+    assert lookahead.jobs(16) == 0
+    lookahead.note_filled(2, 10.5)
+    assert lookahead.jobs(16) == 8
+
+
+def test_places_left_free_on_purpose_say_nothing() -> None:
+    lookahead = Lookahead()
+    lookahead.note_evaluation(1.0)
+    lookahead.note_vacancy(10.0)
+    lookahead.forget_vacancies()
+    lookahead.note_filled(1, 3_600.0)
+    assert lookahead.jobs(16) == 0
