@@ -52,7 +52,7 @@ def main() -> int:
 
 def _write(name: str, arguments: argparse.Namespace, groups: list[Group], found: dict[str, Any]) -> None:
     shown = tables(found)
-    options = {key: str(value) if isinstance(value, Path) else value for key, value in vars(arguments).items()}
+    options = {key: value.name if isinstance(value, Path) else value for key, value in vars(arguments).items()}
     bounds = {group.landscape: make_landscape(group.spec, 0).bounds.epsilon for group in groups}
     document = {"options": options, "epsilon": bounds, "landscapes": found}
     write_results(name, document, shown, arguments.results)
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.search", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--landscapes", default="all", help="of the bench's own, separated by commas")
-    parser.add_argument("--tasks", default="all", help="epsilon, front")
+    parser.add_argument("--tasks", default="epsilon,front", help="also: grid (eight values of ε at once)")
     parser.add_argument("--methods", default="all", help="names separated by commas")
     parser.add_argument("--evaluations", type=int, default=60, help="of each run, the warm-up included")
     parser.add_argument("--seeds", type=int, default=20)

@@ -22,10 +22,12 @@ class Task:
     """What a method is asked to do.
 
     Attributes:
-        kind: `epsilon` (least cost with loss, and perhaps latency, within bounds) or `front` (cost against loss).
+        kind: `epsilon` (least cost with loss, and perhaps latency, within bounds), `front` (cost against loss), or
+            `grid` (the ε task for several values at once; who cannot be asked that draws the front).
         cardinalities: Variants per stage; 0 is the original's, the others follow from dear to cheap.
         epsilon: Greatest loss of the ε task.
         latency_at_most: Greatest latency of the ε task, if bounded.
+        grid: Values of ε in the grid task.
         evaluations: In all, the warm-up included.
         seed: Of every random draw.
         prices: Exact costs and block losses. For our own strategies and for the additive score, which consists of
@@ -37,14 +39,15 @@ class Task:
     cardinalities: tuple[int, ...]
     epsilon: float
     latency_at_most: float | None
+    grid: tuple[float, ...]
     evaluations: int
     seed: int
     prices: LandscapePrices
     problem: Problem
 
     def violations(self, measured: Measured) -> list[float]:
-        """Relative violation of each bound of the ε task, negative within; nothing for the front."""
-        if self.kind == "front":
+        """Relative violation of each bound of the ε task, negative within; nothing in other tasks."""
+        if self.kind != "epsilon":
             return []
         found = [measured.loss / self.epsilon - 1]
         if self.latency_at_most is not None and measured.latency is not None:

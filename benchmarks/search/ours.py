@@ -79,12 +79,13 @@ def variant(
     name: str,
     make: Callable[[StrategyContext], Strategy] = engine,
     see: Callable[[LandscapePrices], LandscapePrices] = lambda prices: prices,
+    needs_block_losses: bool = False,
 ) -> None:
     """Register a variant of our engine: another strategy, options of the same, or less to see."""
-    register(name, partial(Ours, make=make, see=see), "ax", "botorch")
+    register(name, partial(Ours, make=make, see=see), "ax", "botorch", needs_block_losses=needs_block_losses)
 
 
 variant("blocksmith")
-variant("blocksmith-without-block-losses", see=lambda prices: prices.without_block_losses())
+variant("blocksmith-without-block-losses", see=lambda prices: prices.without_block_losses(), needs_block_losses=True)
 register("random", partial(Ours, make=partial(make_strategy, "random")))
 register("sobol", partial(Ours, make=partial(make_strategy, "sobol")), "botorch")

@@ -58,9 +58,13 @@ class LandscapePrices(PricedSpace):
 
 
 def problem_of(task: str, landscape: Landscape) -> Problem:
-    """The problem of a task (`epsilon` or `front`) in the project's own terms."""
+    """The problem of a task (`epsilon`, `front`, `grid`) in the project's own terms."""
     if task == "front":
         return Problem(objectives=(GMACS.name, NOISE_MSE.name))
+    if task == "grid":
+        *tighter, loosest = sorted(epsilon for epsilon, _ in landscape.epsilon_grid)
+        bound = OutcomeConstraint(metric=NOISE_MSE.name, at_most=loosest, grid=tuple(tighter))
+        return Problem(objectives=(GMACS.name,), constraints=(bound,))
     bounds = [OutcomeConstraint(metric=NOISE_MSE.name, at_most=landscape.bounds.epsilon)]
     if landscape.bounds.latency_at_most is not None:
         bounds.append(OutcomeConstraint(metric=LATENCY.name, at_most=landscape.bounds.latency_at_most))

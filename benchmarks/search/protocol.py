@@ -23,7 +23,7 @@ from benchmarks.search.ours import WARM_UP, Ours
 from benchmarks.search.prices import LandscapePrices, problem_of
 from benchmarks.search.scores import scores
 
-TASKS = ("epsilon", "front")
+TASKS = ("epsilon", "front", "grid")
 
 
 @dataclass
@@ -86,7 +86,7 @@ def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int)
         "cpu_s_to_prepare": round(prepared, 4),
         "cpu_s": [float(f"{value:.3g}") for value in seconds],
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        **scores(landscape, np.array(list(ledger.seen), dtype=np.int16)),
+        **scores(landscape, kind, np.array(list(ledger.seen), dtype=np.int16)),
     }
 
 
@@ -97,6 +97,7 @@ def task_of(landscape: Landscape, kind: str, seed: int, evaluations: int) -> Tas
         cardinalities=landscape.cardinalities,
         epsilon=landscape.bounds.epsilon,
         latency_at_most=landscape.bounds.latency_at_most,
+        grid=tuple(epsilon for epsilon, _ in landscape.epsilon_grid),
         evaluations=evaluations,
         seed=seed,
         prices=LandscapePrices(landscape, landscape.known_block_losses(seed)),

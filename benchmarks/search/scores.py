@@ -15,25 +15,34 @@ SOLVED = 0.02
 """Regret at which a task counts as solved."""
 
 
-def scores(landscape: Landscape, codes: Codes) -> dict[str, Any]:
+def scores(landscape: Landscape, kind: str, codes: Codes) -> dict[str, Any]:
     """Curves over the evaluations of a run.
 
-    `regret`: best truly feasible cost over the optimum, minus 1; the greatest cost counts while there is none.
-    `hypervolume`: of true values, relative to the true front's. `grid`: after how many evaluations each ε of the grid
-    was solved, None where it was not.
+    `regret`: best truly feasible cost over the optimum, minus 1; the greatest cost counts while there is none. In the
+    grid task the mean over all ε. `within`: evaluations until it was solved, None if it was not. `grid`: the same for
+    each ε of the grid. `hypervolume`: of true values, relative to the true front's.
     """
     costs, losses = landscape.cost(codes), landscape.loss(codes)
-    feasible = np.where(landscape.is_feasible(codes), costs, landscape.dearest)
-    regret = np.minimum.accumulate(feasible) / landscape.optimum - 1
+    regrets = [
+        _regret(np.where(losses <= epsilon, costs, landscape.dearest), optimum)
+        for epsilon, optimum in landscape.epsilon_grid
+    ]
+    grid = [first(regret <= SOLVED) for regret in regrets]
+    regret = _regret(np.where(landscape.is_feasible(codes), costs, landscape.dearest), landscape.optimum)
+    within = first(regret <= SOLVED)
+    if kind == "grid":
+        regret = np.mean(regrets, axis=0)
+        within = None if None in grid else max(at for at in grid if at)
     return {
         "regret": _rounded(regret),
         "hypervolume": _rounded(_hypervolumes(landscape, costs, losses)),
-        "within": first(regret <= SOLVED),
-        "grid": [
-            first(np.where(losses <= epsilon, costs, np.inf) <= (1 + SOLVED) * optimum)
-            for epsilon, optimum in landscape.epsilon_grid
-        ],
+        "within": within,
+        "grid": grid,
     }
+
+
+def _regret(feasible: Prices, optimum: float) -> Prices:
+    return np.minimum.accumulate(feasible) / optimum - 1
 
 
 def first(solved: npt.NDArray[np.bool_]) -> int | None:

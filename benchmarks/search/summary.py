@@ -44,7 +44,6 @@ def figures(runs: Sequence[Run]) -> Row:
     evaluations = runs[0]["evaluations"]
     points = checkpoints(evaluations)
     needed = [run["within"] or np.inf for run in runs]
-    grid = [max((at or np.inf) for at in run["grid"]) for run in runs]
     return {
         "runs": len(runs),
         "regret": {str(n): described([at(run["regret"], n) for run in runs]) for n in points},
@@ -52,7 +51,6 @@ def figures(runs: Sequence[Run]) -> Row:
         "solved": {str(n): solved_share(runs, n) for n in points},
         "evaluations_to_2_percent": _finite(np.median(needed)),
         "grid_solved": {str(n): _grid_share(runs, n) for n in points},
-        "evaluations_to_whole_grid": _finite(np.median(grid)),
         "cpu_s_per_suggestion": _median([value for run in runs for value in run["cpu_s"]]),
         "cpu_s_per_suggestion_mean": _mean([value for run in runs for value in run["cpu_s"]]),
         "cpu_s_at_the_end": _median([value for run in runs for value in run["cpu_s"][-5:]]),
@@ -81,7 +79,7 @@ def tables(found: dict[str, dict[str, dict[str, Row]]]) -> dict[str, list[Row]]:
     shown = {}
     for landscape, tasks in found.items():
         for task, methods in tasks.items():
-            what = "regret" if task == "epsilon" else "hypervolume"
+            what = "hypervolume" if task == "front" else "regret"
             title = f"{landscape}, task {task}: {what}, median / mean (95 % interval of the mean)"
             shown[title] = [_row(name, row, task) for name, row in methods.items()]
     return shown
@@ -91,29 +89,30 @@ def comparison(tasks: dict[str, dict[str, Row]]) -> dict[str, Row]:
     """What `--json` prints of one landscape: regret of the ε task, hypervolume of the front."""
     document: dict[str, Row] = {}
     for name in dict.fromkeys(name for methods in tasks.values() for name in methods):
-        epsilon, front = (tasks.get(task, {}).get(name) for task in ("epsilon", "front"))
+        epsilon, front, grid = (tasks.get(task, {}).get(name) for task in ("epsilon", "front", "grid"))
         row: Row = {}
         if epsilon:
             row |= {"regret": epsilon["regret"], "solved": list(epsilon["solved"].values())[-1]}
             row["evaluations_to_2_percent"] = epsilon["evaluations_to_2_percent"]
         if front:
             row["hypervolume"] = front["hypervolume"]
-        row["cpu_s_per_suggestion"] = _mean([r["cpu_s_per_suggestion"] for r in (epsilon, front) if r])
-        row["peak_mb"] = max(r["peak_mb"] for r in (epsilon, front) if r)
+        if grid:
+            row["grid"] = {key: grid[key] for key in ("regret", "grid_solved", "evaluations_to_2_percent")}
+        row["cpu_s_per_suggestion"] = _mean([r["cpu_s_per_suggestion"] for r in (epsilon, front, grid) if r])
+        row["peak_mb"] = max(r["peak_mb"] for r in (epsilon, front, grid) if r)
         document[name] = row
     return document
 
 
 def _row(name: str, row: Row, task: str) -> Row:
-    what = "regret" if task == "epsilon" else "hypervolume"
+    what = "hypervolume" if task == "front" else "regret"
     shown: Row = {"method": name, "runs": row["runs"]}
     shown |= {f"at {n}": _interval(values) for n, values in row[what].items()}
-    if task == "epsilon":
+    if task != "front":
         shown |= {f"solved at {n}": f"{share:.0%}" for n, share in row["solved"].items()}
         shown["evaluations to 2 %"] = _known(row["evaluations_to_2_percent"])
-    else:
+    if task != "epsilon":
         shown |= {f"grid at {n}": f"{share:.0%}" for n, share in row["grid_solved"].items()}
-        shown["evaluations to the whole grid"] = _known(row["evaluations_to_whole_grid"])
     shown["CPU s"] = row["cpu_s_per_suggestion"]
     shown["CPU s at the end"] = row["cpu_s_at_the_end"]
     shown["peak MB"] = row["peak_mb"]

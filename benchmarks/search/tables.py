@@ -75,12 +75,8 @@ def load_table(options: TableOptions, name: str | None = None) -> TableLandscape
     """
     columns, rows = _read(options.table)
     faults = _faults_of(options, columns, rows)
-    blocks: list[Row] = []
-    if options.block_loss is not None:
-        try:
-            blocks = _read(options.block_loss)[1]
-        except BadTable as bad:
-            faults += bad.faults
+    blocks, more = _blocks(options)
+    faults += more
     if faults:
         raise BadTable(faults)
     numbers = {column: np.array([float(row[column]) for row in rows]) for column in _numeric(options, columns)}
@@ -116,6 +112,26 @@ def _read(path: Path) -> tuple[list[str], list[Row]]:
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise BadTable([f"{path.name} cannot be read as CSV ({error})"]) from None
     return list(reader.fieldnames or ()), rows
+
+
+def _blocks(options: TableOptions) -> tuple[list[Row], list[str]]:
+    """Rows of the file of block losses, and what is wrong with it by itself."""
+    if options.block_loss is None:
+        return [], []
+    name = options.block_loss.name
+    try:
+        columns, rows = _read(options.block_loss)
+    except BadTable as bad:
+        return [], list(bad.faults)
+    faults = [
+        f"{name} has no column {column!r}" for column in ("stage", "variant", "block_loss") if column not in columns
+    ]
+    if not rows:
+        return [], [*faults, f"{name} has no rows"]
+    wrong = [row.get("block_loss") for row in rows if not _is_number(row.get("block_loss"))]
+    if wrong and not faults:
+        faults.append(f"{name} holds a block loss of {wrong[0]!r}: not a number of 0 or above")
+    return rows, faults
 
 
 def _faults_of(options: TableOptions, columns: list[str], rows: list[Row]) -> list[str]:
@@ -192,12 +208,6 @@ def _space(choices: tuple[str, ...], values: list[list[str]]) -> SearchSpace:
 def _block_losses(options: TableOptions, values: list[list[str]], blocks: list[Row]) -> list[Prices]:
     assert options.block_loss is not None
     name = options.block_loss.name
-    missing = [column for column in ("stage", "variant", "block_loss") if column not in blocks[0]]
-    if missing:
-        raise BadTable([f"{name} has no column {column!r}" for column in missing])
-    bad = [row["block_loss"] for row in blocks if not _is_number(row["block_loss"])]
-    if bad:
-        raise BadTable([f"{name} holds a block loss of {bad[0]!r}: not a number of 0 or above"])
     known = {(row["stage"], row["variant"]): float(row["block_loss"]) for row in blocks}
     pairs = [(choice, value) for choice, own in zip(options.choices, values, strict=True) for value in own[1:]]
     absent = [f"{stage}/{variant}" for stage, variant in pairs if (stage, variant) not in known]

@@ -1,8 +1,8 @@
 """Blocks scored alone, as in Puzzle (Bercovich et al. 2024): no response model, exact costs.
 
 The score of a network is the sum of its block losses. A power law between score and measured loss is fitted again
-after every evaluation. ε: the cheapest architecture that is predicted to be feasible. Front: the additive front, the
-point farthest from everything evaluated next; when it is used up, the front of what is left.
+after every evaluation. ε: the cheapest architecture that is predicted to be feasible; a grid's take turns. Front: of
+the additive front the point farthest from everything evaluated; when it is used up, of the front of what is left.
 """
 
 # ruff: noqa: D102  # the base class says what each of them does
@@ -45,7 +45,11 @@ class AdditiveScore(Method):
     def ask(self) -> Codes | None:
         if not self._left.any():
             return None
-        row = self._cheapest_feasible() if self.task.kind == "epsilon" else self._farthest_on_front()
+        if self.task.kind == "front":
+            row = self._farthest_on_front()
+        else:
+            epsilons = self.task.grid if self.task.kind == "grid" else (self.task.epsilon,)
+            row = self._cheapest_feasible(epsilons[len(self._told) % len(epsilons)])
         return tuple(int(v) for v in self._codes[row])
 
     def _score(self, codes: pricing.Codes) -> Prices:
@@ -54,15 +58,15 @@ class AdditiveScore(Method):
     def _told_scores(self) -> Prices:
         return self._score(np.array([codes for codes, _ in self._told], dtype=np.int16))
 
-    def _cheapest_feasible(self) -> int:
+    def _cheapest_feasible(self, epsilon: float) -> int:
         scores, losses = self._told_scores(), np.array([measured.loss for _, measured in self._told])
         telling = (scores > 0) & (losses > 0)
         left = np.flatnonzero(self._left)
         if not telling.any():
             return int(left[np.argmin(self._scores[left])])
-        scale, power = _power_law(scores[telling], losses[telling], self.task.epsilon)
+        scale, power = _power_law(scores[telling], losses[telling], epsilon)
         predicted = scale * np.maximum(self._scores[left], 1e-300) ** power
-        fits = predicted <= self.task.epsilon
+        fits = predicted <= epsilon
         if not fits.any():
             return int(left[np.argmin(predicted)])
         return int(left[np.argmin(np.where(fits, self._costs[left], np.inf))])

@@ -26,9 +26,10 @@ class AxDefault(Method):
     def __init__(self, task: Task) -> None:
         from ax.api.client import Client
         from ax.api.configs import ChoiceParameterConfig
+        from ax.utils.common.logger import ROOT_STREAM_HANDLER
 
         super().__init__(task)
-        logging.getLogger("ax").setLevel(logging.ERROR)
+        ROOT_STREAM_HANDLER.setLevel(logging.ERROR)
         warnings.simplefilter("ignore")
         _without_extension()
         self._client = Client(random_seed=task.seed)

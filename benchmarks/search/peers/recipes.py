@@ -4,8 +4,9 @@
 answer rounded to the nearest variants. It always draws the front; the ε task reads it off there.
 
 `toc-sr`: an independent constrained search per ε: Gaussian processes for cost and loss, constrained expected
-improvement, rounded alike. For the front the evaluations left are shared out among eight values of ε between the
-least and the greatest loss of the warm-up, evenly in log-loss; each search learns from the warm-up and from its own points.
+improvement, rounded alike. In the grid task the evaluations left are shared out among the values of ε; for the front
+among eight between the least and the greatest loss of the warm-up, evenly in log-loss. Each search learns from the
+warm-up and from its own points.
 """
 
 # ruff: noqa: D102  # the base class says what each of them does
@@ -139,6 +140,8 @@ class TocSR(ContinuousBox):
     def _epsilons(self) -> list[float]:
         if self.task.kind == "epsilon":
             return [self.task.epsilon]
+        if self.task.kind == "grid":
+            return list(self.task.grid)
         losses = [m.loss for m in self.told.values() if m.loss > 0]
         low, high = np.log(min(losses)), np.log(max(losses))
         return [float(np.exp(low + (high - low) * (n + 1) / (GRID + 1))) for n in range(GRID)]
