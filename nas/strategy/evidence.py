@@ -76,7 +76,7 @@ class Evidence:
         rows = np.flatnonzero(valued)
         codes = self.codes[rows]
         told = {m: means[m][rows] if m in means else priced.prices(m, codes) for m in problem.metrics}
-        errors = {m: self.errors[m][rows] if m in means else np.zeros(len(rows)) for m in problem.metrics}
+        errors = {m: self.errors[m][rows] if m in self.errors else np.zeros(len(rows)) for m in problem.metrics}
         violation = np.zeros(len(rows))
         for bound in problem.constraints:
             violation += np.maximum(told[bound.metric] / bound.at_most - 1.0, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from nas.strategy.response import LogResponseGP, look_up
 
 _CHUNK = 2048
 """Architectures predicted at once: bounds memory at `_CHUNK x n` numbers per kernel."""
+_REMEMBERED = 4
+"""Predictions kept: moving a bound asks for the same architectures again."""
 _JITTER = 1e-8
 _LEAST_VARIANCE = 1e-12
 
@@ -62,6 +65,7 @@ class FittedResponse:
         self._root = psd_safe_cholesky(covariance + torch.diag(self._noise + _JITTER))
         self._residual = self._y - model.mean_module(self._x)
         self._weights = torch.cholesky_solve(self._residual[:, None], self._root)[:, 0]
+        self._answers: dict[bytes, Normal] = {}
 
     @property
     def noise_sd(self) -> float:
@@ -75,7 +79,15 @@ class FittedResponse:
 
     @torch.no_grad()
     def predict(self, codes: Codes) -> Normal:
-        """Beliefs about the noise-free log at `N x d` variant numbers."""
+        """Beliefs about the noise-free log at `N x d` variant numbers. The last answers are remembered."""
+        asked = hashlib.sha256(codes.tobytes()).digest()
+        if asked not in self._answers:
+            if len(self._answers) == _REMEMBERED:
+                self._answers.pop(next(iter(self._answers)))
+            self._answers[asked] = self._predict(codes)
+        return self._answers[asked]
+
+    def _predict(self, codes: Codes) -> Normal:
         means, variances = [np.zeros(0)], [np.zeros(0)]
         for chunk in torch.split(_tensor(codes), _CHUNK):
             mean, white = self._conditioned(chunk)
@@ -83,6 +95,12 @@ class FittedResponse:
             variances.append((self.model.variance() - white.square().sum(0)).numpy())
         variance = np.maximum(np.concatenate(variances), _LEAST_VARIANCE)
         return Normal(np.concatenate(means), np.sqrt(variance))
+
+    @torch.no_grad()
+    def least(self, codes: Codes) -> Prices:
+        """A log that the metric hardly undercuts, `N`: three standard deviations below the prior mean; cheap."""
+        prior = self.model.mean_module(_tensor(codes)) - 3.0 * self.model.variance().sqrt()
+        return np.asarray(prior.numpy())
 
     @torch.no_grad()
     def draw(self, codes: Codes, normals: Prices) -> Prices:

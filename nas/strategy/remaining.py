@@ -1,0 +1,90 @@
+"""What is left to find: the probability of something better, and how much of it, by joint draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nas.domain.pareto import hypervolume_2d
+from nas.strategy.outlook import Outlook
+from nas.strategy.pricing import Codes, Prices
+
+MATTERS = 0.01
+"""Relative improvement below which something is not called better."""
+_DRAWS = 256
+_FRONT_DRAWS = 48
+_MOST_FRONT = 200
+"""Judged architectures of two objectives that take part in the draws."""
+
+
+def remaining(outlook: Outlook) -> dict[str, Any] | None:
+    """Probability that a candidate is feasible and better by at least one per cent, and the expected gain.
+
+    Of one objective the gain is the saving relative to the recommended architecture (null while there is
+    none); of two the growth of the hypervolume, relative to the present one, if all promising candidates
+    were evaluated. Candidates are judged jointly, so that neighbours do not count twice, and only the most
+    promising ones are: both numbers are lower bounds, close ones where few can be better.
+
+    Returns:
+        None where there is no model.
+    """
+    if not outlook.is_modelled or not len(outlook.judged):
+        return None
+    promising = outlook.candidates[outlook.promising] if len(outlook.candidates) else outlook.candidates
+    gains = _growth(outlook, promising) if outlook.problem.is_pareto else _savings(outlook, promising)
+    known = np.isfinite(gains).all()
+    return {
+        "kind": "hypervolume" if outlook.problem.is_pareto else "saving",
+        "probability": float((gains >= MATTERS).mean()),
+        "expected_gain": float(gains.mean()) if known else None,
+        "candidates": len(outlook.candidates),
+        "is_sampled": not outlook.lens.pool.is_exhaustive,
+    }
+
+
+def _savings(outlook: Outlook, promising: Codes) -> Prices:
+    """Best relative saving in each draw: 0 where nothing is better, infinite where nothing was feasible before."""
+    first = outlook.problem.objectives[0]
+    values, feasible = _drawn(outlook, promising, _DRAWS)
+    if not len(promising):
+        return np.zeros(_DRAWS)
+    objective = np.where(feasible, values[first], np.inf).min(axis=1)
+    if not len(outlook.best):
+        return np.where(np.isfinite(objective), np.inf, 0.0)
+    level = outlook.evaluated.value(first)[outlook.best[0]]
+    return np.maximum(1.0 - objective / level, 0.0) if level > 0 else np.zeros(_DRAWS)
+
+
+def _growth(outlook: Outlook, promising: Codes) -> Prices:
+    """Relative growth of the hypervolume in each draw."""
+    order = outlook.judged.best_first(outlook.problem.objectives)[:_MOST_FRONT]
+    together = np.concatenate([outlook.judged.codes[order], promising])
+    values, feasible = _drawn(outlook, together, _FRONT_DRAWS)
+    points = np.stack([values[metric] for metric in outlook.problem.objectives], axis=-1)
+    gains = []
+    for drawn, allowed in zip(points, feasible, strict=True):
+        now = hypervolume_2d(drawn[: len(order)][allowed[: len(order)]].tolist(), outlook.reference)
+        then = hypervolume_2d(drawn[allowed].tolist(), outlook.reference)
+        gains.append(then / now - 1.0 if now > 0 else np.inf if then > 0 else 0.0)
+    return np.array(gains)
+
+
+def _drawn(outlook: Outlook, codes: Codes, draws: int) -> tuple[dict[str, Prices], Any]:
+    """Joint draws of every metric at `N` architectures, `S x N` each, and whether all bounds hold."""
+    lens = outlook.lens
+    generator = np.random.default_rng(lens.context.seed)
+    values: dict[str, Prices] = {}
+    for metric in outlook.problem.metrics:
+        if metric in outlook.models and len(codes):
+            normals = generator.standard_normal((draws, len(codes)))
+            values[metric] = np.exp(outlook.models[metric].draw(codes[:, lens.free_stages], normals))
+        elif metric in outlook.models:
+            values[metric] = np.zeros((draws, 0))
+        else:
+            values[metric] = np.broadcast_to(lens.priced.prices(metric, codes), (draws, len(codes)))
+    feasible = np.broadcast_to(lens.pool.is_within_bounds(codes), (draws, len(codes)))
+    for bound in outlook.problem.constraints:
+        if bound.metric in outlook.models:
+            feasible = feasible & (values[bound.metric] <= bound.at_most)
+    return values, feasible
