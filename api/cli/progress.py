@@ -63,8 +63,8 @@ class SearchProgress:
                 self._on_library(event)
             case "trial":
                 self._on_trial(event)
-            case "retry":
-                self._progress.console.print(f"retrying: {event.facts.get('message', '')}", style="yellow")
+            case "retry" | "suggestion":
+                self._progress.console.print(_trouble(event), style="yellow")
             case "latency":
                 milliseconds = event.facts.get("latency_ms", "")
                 self._progress.update(self._trials, description=f"timing the front, {milliseconds:.3g} ms")
@@ -139,6 +139,8 @@ class PlainProgress:
         elif event.kind == "trial" and facts.get("status") in _TRIED:
             self._tried += 1
             self._tell("trials", self._tried, self._budget)
+        elif event.kind == "suggestion":
+            errors.print(_trouble(event), soft_wrap=True)
         elif event.kind == "search":
             errors.print(f"{facts.get('status', '')}", soft_wrap=True)
 
@@ -171,6 +173,14 @@ def watching(search: SearchDocument, quiet: bool) -> Iterator[Draw]:
 
 def _tried(search: SearchDocument) -> int:
     return sum(count for status, count in search.counts.items() if status.value in _TRIED)
+
+
+def _trouble(event: Happening) -> str:
+    facts = event.facts
+    if event.kind == "retry":
+        return f"retrying: {facts.get('message', '')}"
+    waited = f"{facts.get('reason', '')}, {facts.get('seconds', 0.0):.0f} s"
+    return f"{facts.get('trials', 0)} proposed by the fall-back ({waited}): {facts.get('message', '')}"
 
 
 def _look_away(event: Happening) -> None:

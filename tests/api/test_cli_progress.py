@@ -62,6 +62,19 @@ def test_a_reopened_trial_is_not_counted_twice(bars: Progress) -> None:
     assert bars.tasks[1].completed == 5
 
 
+FALL_BACK = {"trials": 1, "reason": "deadline", "seconds": 10.2, "message": "No suggestion within 10 s."}
+SENTENCE = "1 proposed by the fall-back (deadline, 10 s): No suggestion within 10 s."
+
+
+def test_a_fall_back_is_told_without_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, drawn = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(progress_module, "errors", Console(file=told, width=200))
+    PlainProgress(a_search())(Event("suggestion", FALL_BACK))
+    SearchProgress(Progress(console=Console(file=drawn, width=200)), a_search())(Event("suggestion", FALL_BACK))
+    assert SENTENCE in told.getvalue()
+    assert SENTENCE in drawn.getvalue()
+
+
 def test_an_event_of_a_kind_unknown_here_is_let_pass(bars: Progress) -> None:
     SearchProgress(bars, a_search())(Event("something new"))
 

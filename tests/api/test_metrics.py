@@ -35,6 +35,14 @@ def test_retries_are_counted_by_their_reason() -> None:
     assert value(metrics, "blocksmith_retries_total", code="worker_lost") == 2
 
 
+def test_trials_of_a_fall_back_are_counted_by_its_reason() -> None:
+    metrics = Metrics()
+    for trials in (2, 0, 3):
+        metrics.observe(told("suggestion", reason="deadline", trials=trials, seconds=10.0, message="late"))
+    assert value(metrics, "blocksmith_fall_backs_total", reason="deadline") == 5
+    assert value(metrics, "blocksmith_fall_backs_total", reason="died") is None
+
+
 def test_statuses_that_no_search_has_any_more_disappear() -> None:
     metrics = Metrics()
     metrics.set_searches({"running": 2, "paused": 1})

@@ -11,18 +11,14 @@ from pathlib import Path
 import pytest
 
 from nas.domain.architecture import Architecture
-from nas.domain.cost import ExactCosts
-from nas.domain.library import BlockLibrary, LibraryEntry
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
-from nas.domain.value import FrozenDict
 from nas.engine.advice import Advice
 from nas.errors import InfeasibleSpec
-from tests.fakes.executor import FLOOR, block_cost, share
 from tests.fakes.strategy import InOrder, InOrderSuggestion
-from tests.nas.engine.scene import SPACE, STAGES, a_spec
-from tests.workers.thoughts import PLACE, load_nothing, make_thoughtful
+from tests.nas.engine.scene import SPACE, a_spec
+from tests.workers.thoughts import COSTS, PLACE, load_nothing, make_thoughtful
 from workers import suggester as module
 from workers.suggester import Suggester
 from workers.suggester_adviser import FALL_BACK, RemoteAdviser
@@ -30,25 +26,6 @@ from workers.suggester_adviser import FALL_BACK, RemoteAdviser
 pytestmark = pytest.mark.timeout(300)
 
 PATIENCE_S = 120.0
-COSTS = ExactCosts(
-    stages=STAGES,
-    library=BlockLibrary(
-        entries=FrozenDict(
-            {
-                f"{stage}/{variant}": LibraryEntry(
-                    key=f"{stage}/{variant}",
-                    stage=stage,
-                    variant=variant,
-                    cost=block_cost(stage, variant),
-                    block_loss=share(stage, variant),
-                )
-                for stage in STAGES
-                for variant in ("teacher", "RA", "R")
-            }
-        ),
-        floor=FLOOR,
-    ),
-)
 EVERYTHING = [SPACE.decode(indices) for indices in SPACE.indices()]
 
 

@@ -14,12 +14,35 @@ from pathlib import Path
 
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
+from nas.domain.library import BlockLibrary, LibraryEntry
 from nas.domain.search import Search
 from nas.domain.trial import Trial
+from nas.domain.value import FrozenDict
 from nas.engine.advice import Suggestion
 from nas.errors import InfeasibleSpec
+from tests.fakes.executor import FLOOR, block_cost, share
 from tests.fakes.strategy import InOrder
+from tests.nas.engine.scene import STAGES
 
+COSTS = ExactCosts(
+    stages=STAGES,
+    library=BlockLibrary(
+        entries=FrozenDict(
+            {
+                f"{stage}/{variant}": LibraryEntry(
+                    key=f"{stage}/{variant}",
+                    stage=stage,
+                    variant=variant,
+                    cost=block_cost(stage, variant),
+                    block_loss=share(stage, variant),
+                )
+                for stage in STAGES
+                for variant in ("teacher", "RA", "R")
+            }
+        ),
+        floor=FLOOR,
+    ),
+)
 PLACE = "BLOCKSMITH_TEST_THOUGHTS"
 
 

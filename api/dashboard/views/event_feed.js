@@ -51,6 +51,8 @@ function sentence(kind, facts) {
     return [`Library ${facts.done} of ${facts.total}:`, facts.job, facts.stage, facts.variant].filter(Boolean).join(" ");
   if (kind === "latency") return `Trial ${facts.number} measured at ${number(facts.latency_ms)} ms`;
   if (kind === "retry") return `Retry of ${facts.what}: ${facts.message}`;
+  if (kind === "suggestion")
+    return `${facts.trials} proposed by the fall-back (${facts.reason}, ${number(facts.seconds)} s): ${facts.message}`;
   if (kind === "intent") return `${facts.by || "Someone"} asked to ${facts.intent}`;
   if (kind === "bounds")
     return `Bounds version ${facts.version}: ${bounds(facts)}${facts.by ? `, by ${facts.by}` : ""}`;
