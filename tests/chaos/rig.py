@@ -111,18 +111,22 @@ class Rig:
         ]
         heapq.heapify(due)
         self.traffic.restless = True
+        stopped: list[Undo] = []
         while due:
             at, _, fault, undo = heapq.heappop(due)
             time.sleep(max(0.0, began + at - time.monotonic()))
             if fault is None:
                 undo()
+                stopped = [one for one in stopped if one is not undo]
             else:
                 log.info("fault %d: %s, %g s", fault.number, fault.kind, fault.lasts_s)
                 undo = self.injector.begin(fault)
                 self.faults += 1
                 if fault.lasts_s:
                     heapq.heappush(due, (time.monotonic() - began + fault.lasts_s, next(order), None, undo))
-            self.judge()
+                    stopped += [undo] if fault.kind == "stop database" else []
+            if not stopped:  # a stopped database would stop its judge, who alone can let it go on
+                self.judge()
 
     def _recover(self) -> set[str]:
         """Wait until everything moves again, and judge; returns the searches that have ended."""
