@@ -39,10 +39,11 @@ class ChildProcess:
         name: What it is called in lines of the log, for instance `Ray's process`.
         target: Runs in the process, with its end of the pipe and `arguments`; must be importable there.
         hear: Called with everything the process says but `alive` and `failed`.
-        lost: Called after the end of every life but the last, with the reason.
+        lost: Called after every end that nobody asked for, with the reason.
         silence_s: Seconds without a word after which the process is taken for hung. Counted one by one:
             an owner that was itself stopped for an hour has noticed a single second.
         trouble: Asked once a second; a sentence ends this life, an empty string does not.
+        farewell_s: How long it may take to end by itself once the pipe has ended.
 
     Attributes:
         is_up: Whether the process said that it can work.
@@ -59,10 +60,11 @@ class ChildProcess:
         lost: Callable[[str], None],
         silence_s: Callable[[], float],
         trouble: Callable[[], str] = str,
+        farewell_s: float = LONGEST_FAREWELL_S,
     ) -> None:
         self._name, self._target, self._arguments = name, target, arguments
         self._tell_owner, self._tell_loss = hear, lost
-        self._silence_s, self._trouble = silence_s, trouble
+        self._silence_s, self._trouble, self._farewell_s = silence_s, trouble, farewell_s
         self.is_up = threading.Event()
         self.failure = ""
         self.pid: int | None = None
@@ -107,8 +109,8 @@ class ChildProcess:
             failures = 0 if came_up else failures + 1
             if self._is_closed.is_set():
                 return
-            self._tell_loss(self.failure or f"{self._name} died.")
             if not self._is_outdated.is_set():
+                self._tell_loss(self.failure or f"{self._name} died.")
                 self._is_closed.wait(min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(failures, 10)))
 
     def _live(self) -> bool:
@@ -132,9 +134,9 @@ class ChildProcess:
             self.pid = None
             with self._lock:
                 self._outbox = None
-            is_hung = life.listener.is_alive()
+            is_unwanted = life.listener.is_alive() and not self._is_closed.is_set()
             life.end()
-            _bury(process, is_hung and not self._is_closed.is_set())
+            _bury(process, 0.0 if is_unwanted else self._farewell_s)
         return life.came_up
 
     def _watch(self, life: Life) -> None:
@@ -249,11 +251,10 @@ def end_now() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _bury(process: Any, is_at_once: bool) -> None:
+def _bury(process: Any, farewell_s: float) -> None:
     """End a process and whatever it started: all of it is in the session that the process began."""
     session = process.pid
-    if not is_at_once:
-        process.join(timeout=LONGEST_FAREWELL_S)
+    process.join(timeout=farewell_s)
     for pid in psutil.pids():
         with contextlib.suppress(OSError):
             if os.getsid(pid) == session:

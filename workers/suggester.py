@@ -100,6 +100,9 @@ class Suggester:
         deadline_s: How long a search waits for an answer while a worker idles.
         most_memory_bytes: Resident memory above which the process is replaced, between two questions.
         prepare: Called first in the process, for instance to set up logging.
+
+    Attributes:
+        loss: Why there is no process now, or an empty string.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Suggester:
         self._matters: dict[int, Matter] = {}
         self._ahead: dict[tuple[str, bool, bool], Search] = {}
         self._ready_at: float | None = None
+        self.loss = ""
         self.process = ChildProcess(
             "The suggesting process",
             host,
@@ -130,6 +134,7 @@ class Suggester:
             lost=self._lose,
             silence_s=lambda: MOST_SILENCE if self.process.is_up.is_set() else LONGEST_START_S,
             trouble=self._look_after,
+            farewell_s=0.0,
         )
 
     @property
@@ -175,7 +180,7 @@ class Suggester:
 
     def patience_ends_at(self, asked_at: float) -> float:
         """Monotonic time from which a fall-back stands in: first imports do not count."""
-        if self._ready_at is None and not self.process.failure:
+        if self._ready_at is None and not self.loss:
             return asked_at + max(LONGEST_START_S, self.deadline_s)
         return max(asked_at, self._ready_at or 0.0) + self.deadline_s
 
@@ -224,6 +229,7 @@ class Suggester:
             self._next()
 
     def _begin_anew(self) -> None:
+        self.loss = ""
         for matter in self._matters.values():
             matter.told = None
         for search in self._ahead.values():
@@ -231,6 +237,7 @@ class Suggester:
 
     def _lose(self, why: str) -> None:
         with self._lock:
+            self.loss = why
             if self._asked is None:
                 return
             question, self._asked = self._asked, None

@@ -92,8 +92,8 @@ class RemoteAdviser(Adviser):
         return self._suggester.patience_ends_at(self._asked_at)
 
     def _delay(self, question: Question) -> tuple[LapseReason, str]:
-        if question.deaths or self._suggester.process.failure:
-            return "died", self._suggester.process.failure or "The suggesting process died."
+        if question.deaths or self._suggester.loss:
+            return "died", self._suggester.loss or "The suggesting process died, and its successor is not ready."
         return "deadline", f"No suggestion within {self._suggester.deadline_s:g} s."
 
     def _advice_without(self, question: Question, reason: LapseReason, message: str) -> Advice:

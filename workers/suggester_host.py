@@ -9,12 +9,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -31,6 +29,8 @@ from workers.child_process import ALIVE_S, OwnerLine, end_now
 log = logging.getLogger(__name__)
 
 MakePlainStrategy = Callable[[Search, ExactCosts], Strategy]
+NOWHERE = f"{os.devnull}/torch_extensions"
+"""A folder that nobody can make."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -52,28 +52,24 @@ def host(
     if prepare is not None:
         prepare()
     line.listen()
-    with tempfile.TemporaryDirectory(prefix="blocksmith-suggester-") as scratch, contextlib.suppress(OSError):
-        settle(Path(scratch))
+    settle()
+    with contextlib.suppress(OSError):
         threading.Thread(target=_beat, args=(line,), daemon=True).start()
         line.say("up")
         Thinker(line, make_strategy, load).serve()
     end_now()
 
 
-def settle(scratch: Path) -> None:
+def settle() -> None:
     """Keep numerics at one thread, and C++ compilers out of suggestions. To be called before anything is imported.
 
     BoTorch compiles an extension where it first uses one of its acquisition functions, into a folder that all
     processes of a user share. A process that is killed meanwhile leaves a lock there for which every later one
-    waits for ever. We use none of these functions; should anything else do so, it finds a folder of its own
-    and no compiler, and falls back to Python at once.
-
-    Args:
-        scratch: A folder of this process alone.
+    waits for ever. We use none of these functions; should anything else do so, it finds no place to compile in,
+    and BoTorch falls back to Python at once.
     """
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    os.environ["TORCH_EXTENSIONS_DIR"] = str(scratch)
-    os.environ["CXX"] = os.environ["CC"] = "false"
+    os.environ["TORCH_EXTENSIONS_DIR"] = NOWHERE
 
 
 class Thinker:
