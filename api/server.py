@@ -21,6 +21,7 @@ from api.routes import (
     catalogue,
     exports,
     health,
+    insight,
     library,
     page,
     searches,
@@ -85,7 +86,18 @@ def make_app(installation: Installation, own_token: str | None = None) -> FastAP
     app.state.service = service
     app.state.query_parameters = {}
     answers.install(app)
-    for module in (searches, submission, trials, library, streams, exports, administration, catalogue, health):
+    for module in (
+        searches,
+        submission,
+        trials,
+        insight,
+        library,
+        streams,
+        exports,
+        administration,
+        catalogue,
+        health,
+    ):
         app.include_router(module.routes)
     page.install(app)
     app.add_middleware(

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import administer, inspect, model, run, serve, steer, teacher, upkeep
+from api.cli import administer, insight, inspect, model, run, serve, steer, teacher, upkeep
 from api.cli.console import run_guarded
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 run.register(app)
 steer.register(app)
 inspect.register(app)
+insight.register(app)
 model.register(app)
 serve.register(app)
 upkeep.register(app)

@@ -11,6 +11,7 @@ from api.client.transport import D, Transport
 from api.schemas.base import Page
 from api.schemas.events import EventDocument, EventPage
 from api.schemas.fronts import FrontDocument, HypervolumeDocument, PointsDocument
+from api.schemas.insight import HealthReport, RecommendationDocument
 from api.schemas.library import SearchLibrary
 from api.schemas.searches import BoundsDocument, BoundsHistory, SearchDocument, Validation
 from api.schemas.trials import TrialDetail, TrialDocument
@@ -190,6 +191,28 @@ class Searching:
         """How the front grew."""
         params = {"bounds_version": bounds_version}
         return self._transport.ask(HypervolumeDocument, "GET", f"/v1/searches/{search}/hypervolume", params=params)
+
+    def health(self, search: str) -> HealthReport:
+        """How far the model of a search can be trusted, and what is left to find."""
+        return self._transport.ask(HealthReport, "GET", f"/v1/searches/{search}/health")
+
+    def recommendation(
+        self, search: str, bounds: Mapping[str, float] | None = None, bounds_version: int | None = None
+    ) -> RecommendationDocument:
+        """What to take by the model, under the bounds in force or a version of them.
+
+        Args:
+            search: The search.
+            bounds: What if these were in force besides: metric to largest allowed value, infinite for none.
+            bounds_version: Start from this version of the bounds.
+
+        Raises:
+            SpecError: If they speak of what is not measured.
+        """
+        asked = [f"{metric}:{value}" for metric, value in (bounds or {}).items()]
+        params = {"bound": asked or None, "bounds_version": bounds_version}
+        path = f"/v1/searches/{search}/recommendation"
+        return self._transport.ask(RecommendationDocument, "GET", path, params=params)
 
     def library(self, search: str) -> SearchLibrary:
         """The block library of a search."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import gc
-import threading
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from api.service.turns import Turns
 from api.settings import Settings
 from api.specs import CheckedSpec, check_spec
 from nas.domain.metric import LATENCY, METRICS
-from nas.errors import TransientError
-
-T = TypeVar("T")
 
 WORKERS: Final = 2
 WAITING: Final = 8
@@ -29,11 +24,9 @@ class SpecDesk:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._threads: concurrent.futures.ThreadPoolExecutor | None = None
-        self._starting = threading.Lock()
+        self._turns = Turns(WORKERS, WAITING, PATIENCE_S, "Checking the spec", "spec")
         self._catalogue: dict[str, Any] | None = None
         self._is_settled = False
-        self._places = threading.BoundedSemaphore(WORKERS + WAITING)
 
     def check(self, document: dict[str, Any]) -> CheckedSpec:
         """Check a document and resolve its teacher.
@@ -42,7 +35,7 @@ class SpecDesk:
             SpecError: With every fault found.
             TransientError: If too many are waiting already, or this one takes too long.
         """
-        return self._in_turn(lambda: self._check(document))
+        return self._turns.take(lambda: self._check(document))
 
     def catalogue(self) -> dict[str, Any]:
         """Every name that a spec may use; looked up once.
@@ -51,33 +44,13 @@ class SpecDesk:
             TransientError: If too many are waiting already.
         """
         if self._catalogue is None:
-            self._catalogue = self._in_turn(_catalogue)
+            self._catalogue = self._turns.take(_catalogue)
             self._settle()
         return self._catalogue
 
     def close(self) -> None:
         """Release the threads; the next spec starts new ones."""
-        with self._starting:
-            if self._threads is not None:
-                self._threads.shutdown(wait=False, cancel_futures=True)
-            self._threads = None
-
-    def _in_turn(self, work: Callable[[], T]) -> T:
-        if not self._places.acquire(blocking=False):
-            raise TransientError("Too many specs are being checked.", "Try again in a moment.")
-        future = self._submitted(work)
-        future.add_done_callback(lambda _: self._places.release())
-        try:
-            return future.result(timeout=PATIENCE_S)
-        except concurrent.futures.TimeoutError:
-            future.cancel()
-            raise TransientError("Checking the spec took too long.", "Try again, or simplify its teacher.") from None
-
-    def _submitted(self, work: Callable[[], T]) -> concurrent.futures.Future[T]:
-        with self._starting:
-            if self._threads is None:
-                self._threads = concurrent.futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="spec")
-            return self._threads.submit(work)
+        self._turns.close()
 
     def _check(self, document: dict[str, Any]) -> CheckedSpec:
         from api.composition import registered_names

@@ -14,6 +14,7 @@ from api.refusals import Unauthorized
 from api.service.attempts import FailedAttempts
 from api.service.blocks import BlockCache
 from api.service.event_hub import EventHub
+from api.service.insights import InsightDesk
 from api.service.points import PointCache
 from api.service.spec_desk import SpecDesk
 from nas.errors import NotFound
@@ -33,6 +34,7 @@ class Service:
         points: Columns of the searches asked about last.
         blocks: Library entries found before.
         desk: Checks specs.
+        insights: Asks searches about themselves.
         hub: Tells listeners what happens.
         metrics: Of this process.
     """
@@ -43,6 +45,7 @@ class Service:
         self.points = PointCache()
         self.blocks = BlockCache()
         self.desk = SpecDesk(self.settings)
+        self.insights = InsightDesk()
         self.metrics = Metrics()
         self.hub = EventHub(self.reader)
         self._attempts = FailedAttempts()
@@ -102,3 +105,4 @@ class Service:
     def close(self) -> None:
         """Release threads."""
         self.desk.close()
+        self.insights.close()

@@ -1,0 +1,219 @@
+"""Searches asked about themselves: models are fitted aside from the requests, one at a time, and kept."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from api.service.least_recent import LRU
+from api.service.points import STATUSES, Columns
+from api.service.turns import Turns
+from api.spec_checks import faults_of_bounds
+from api.views import Document
+from nas.domain.lifecycle import TrialStatus
+from nas.domain.metric import EXACT_METRICS
+from nas.domain.objective import OutcomeConstraint, Problem
+from nas.domain.search import Search
+from nas.errors import Fault, SpecError
+
+if TYPE_CHECKING:
+    from api.service.state import Service
+    from nas.domain.cost import ExactCosts
+    from nas.strategy.evidence import Evidence
+    from nas.strategy.insight import Insight
+    from storage.unit_of_work import SqlUnitOfWork
+
+WAITING: Final = 8
+PATIENCE_S: Final = 90.0
+_SEARCHES: Final = 4
+"""Searches whose models are kept: each holds a few megabytes."""
+_ANSWERS: Final = 256
+_ENDED_BADLY: Final = [STATUSES.index(status.value) for status in (TrialStatus.ABANDONED, TrialStatus.FAILED)]
+_OPEN: Final = [STATUSES.index(status.value) for status in (TrialStatus.CANDIDATE, TrialStatus.RUNNING)]
+
+Key = tuple[str, int, str]
+"""Search, its last event, and the problem in force."""
+
+
+class InsightDesk:
+    """Answers of searches about themselves, remembered until something happens in the search."""
+
+    def __init__(self) -> None:
+        self._turns = Turns(1, WAITING, PATIENCE_S, "Fitting the model", "insight")
+        self._insights: LRU[Key, Insight] = LRU(_SEARCHES)
+        self._answers: LRU[tuple[Key, str], Document] = LRU(_ANSWERS)
+        self._is_settled = False
+
+    def ask(
+        self, key: Key, question: str, make: Callable[[], Insight], work: Callable[[Insight], Document]
+    ) -> Document:
+        """The answer to a question, computed unless it is known.
+
+        Args:
+            key: What the answer depends on.
+            question: Tells questions apart.
+            make: Makes the search's insight, if it is not at hand.
+            work: Answers.
+
+        Raises:
+            TransientError: If too many are waiting already, or this one takes too long.
+        """
+        known = self._answers.get((key, question))
+        return known if known is not None else self._turns.take(lambda: self._answered(key, question, make, work))
+
+    def close(self) -> None:
+        """Release the thread."""
+        self._turns.close()
+
+    def _answered(
+        self, key: Key, question: str, make: Callable[[], Insight], work: Callable[[Insight], Document]
+    ) -> Document:
+        known = self._answers.get((key, question))  # somebody before in the queue may have asked the same
+        if known is not None:
+            return known
+        insight = self._insights.get(key) or self._insights.keep(key, make())
+        answer = self._answers.keep((key, question), work(insight))
+        if not self._is_settled:  # what Ax and torch brought along lives as long as the process
+            self._is_settled = True
+            gc.collect()
+            gc.freeze()
+        return answer
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A search as it stands, so that the database need not be kept waiting.
+
+    Attributes:
+        last_event: Last event that is taken account of.
+        costs: None while the block library is not complete.
+    """
+
+    search: Search
+    last_event: int
+    trials: int
+    costs: ExactCosts | None
+    evidence: Evidence
+
+
+def standing(service: Service, uow: SqlUnitOfWork, search: Search) -> Standing:
+    """How a search stands in the snapshot of a reader."""
+    costs = service.blocks.costs(uow, search)
+    with service.points.of(uow, search) as columns:
+        return Standing(search, columns.last_event, columns.size, costs, _evidence(columns))
+
+
+def read_health(service: Service, stands: Standing) -> Document:
+    """The health report of a search."""
+
+    def work(insight: Insight) -> Document:
+        from nas.strategy.health import report
+
+        return report(insight)
+
+    return {"bounds_version": stands.search.bounds_version, **_asked(service, stands, "health", work, _NO_HEALTH)}
+
+
+def read_recommendation(
+    service: Service, stands: Standing, problem: Problem, bounds: Mapping[str, float]
+) -> Document:
+    """What to take, were `bounds` in force besides those of `problem`.
+
+    Raises:
+        SpecError: If they speak of what is not measured.
+    """
+    asked = rebound(stands.search, problem, bounds)
+    nothing = {
+        "objectives": list(asked.objectives),
+        "bounds": {bound.metric: bound.at_most for bound in asked.constraints},
+        **_NO_RECOMMENDATION,
+    }
+    return _asked(service, stands, asked.digest, lambda insight: insight.recommend(asked), nothing)
+
+
+def rebound(search: Search, problem: Problem, bounds: Mapping[str, float]) -> Problem:
+    """The problem with other bounds.
+
+    Raises:
+        SpecError: If they speak of what is not measured.
+    """
+    merged = {bound.metric: bound for bound in problem.constraints}
+    for metric, value in bounds.items():
+        merged.pop(metric, None)
+        if np.isfinite(value):
+            merged[metric] = OutcomeConstraint(metric=metric, at_most=value)
+    asked: Problem = problem.evolve(constraints=tuple(merged.values()))
+    spec = search.spec.evolve(objectives=asked.objectives, constraints=asked.constraints)
+    faults = [Fault("?bound", fault.reason, fault.nearest) for fault in faults_of_bounds(spec)]
+    if faults:
+        raise SpecError(tuple(faults))
+    return asked
+
+
+def _asked(
+    service: Service, stands: Standing, question: str, work: Callable[[Insight], Document], nothing: Document
+) -> Document:
+    search = stands.search
+    about = {"search": search.id, "last_event": stands.last_event, "trials": stands.trials}
+    if stands.costs is None:
+        return {**about, **nothing}
+    key = (search.id, stands.last_event, search.problem.digest)
+    return {**about, **service.insights.ask(key, question, lambda: _insight(stands), work)}
+
+
+def _insight(stands: Standing) -> Insight:
+    from nas.strategy.base import StrategyContext
+    from nas.strategy.bayesian import BayesianSearch
+    from nas.strategy.pricing import PricedSpace
+
+    BayesianSearch.load()
+    from nas.strategy.insight import Insight
+
+    assert stands.costs is not None
+    search = stands.search
+    context = StrategyContext(
+        priced=PricedSpace(search.space, stands.costs),
+        problem=search.problem,
+        seed=search.spec.seed,
+        initial_trials=search.spec.strategy.initial_trials,
+    )
+    return Insight(context, stands.evidence)
+
+
+def _evidence(columns: Columns) -> Evidence:
+    from nas.strategy.evidence import Evidence
+
+    size = columns.size
+    rows = np.flatnonzero((columns.codes[:size] >= 0).all(axis=1))
+    estimated = {name: column for name, column in columns.metrics.items() if name not in EXACT_METRICS}
+    return Evidence(
+        numbers=columns.number[rows],
+        codes=columns.codes[rows],
+        means={name: column.mean[rows] for name, column in estimated.items()},
+        errors={name: column.sem[rows] for name, column in estimated.items()},
+        hopeless=np.isin(columns.status[rows], _ENDED_BADLY),
+        pending=np.isin(columns.status[rows], _OPEN),
+    )
+
+
+_NO_HEALTH: Final[Document] = {
+    "verdict": "too early",
+    "summary": "The block library is not complete yet.",
+    "points": 0,
+    "metrics": [],
+    "remaining": None,
+    "nearest_misses": [],
+    "findings": [],
+}
+_NO_RECOMMENDATION: Final[Document] = {
+    "points": 0,
+    "is_modelled": False,
+    "recommended": [],
+    "luckiest": None,
+    "untried": None,
+    "nearest_misses": [],
+}
