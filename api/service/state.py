@@ -14,7 +14,7 @@ from api.refusals import Unauthorized
 from api.service.attempts import FailedAttempts
 from api.service.blocks import BlockCache
 from api.service.event_hub import EventHub
-from api.service.insights import InsightDesk
+from api.service.insight_desk import InsightDesk
 from api.service.points import PointCache
 from api.service.spec_desk import SpecDesk
 from nas.errors import NotFound
