@@ -58,7 +58,7 @@ def _write(name: str, arguments: argparse.Namespace, groups: list[Group], found:
     write_results(name, document, shown, arguments.results)
     if arguments.json:
         compared = {landscape: {"methods": comparison(tasks)} for landscape, tasks in found.items()}
-        only = next(iter(compared.values()), {"methods": {}})
+        only: dict[str, Any] = next(iter(compared.values()), {"methods": {}})
         print(json.dumps(only if arguments.table else {"landscapes": compared}))
         return
     for title, rows in shown.items():

@@ -84,4 +84,5 @@ def reference_options() -> TableOptions:
         loss="noise_mse",
         epsilon=float(f"{losses[len(losses) // 200]:.3g}"),
         block_loss=REFERENCE_BLOCKS if REFERENCE_BLOCKS.exists() else None,
+        original="first",
     )

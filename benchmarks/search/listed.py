@@ -60,7 +60,8 @@ class TableLandscape(Landscape):
         self.latencies = None if latencies is None else latencies[order]
 
     def _keys(self, codes: Codes) -> npt.NDArray[np.int64]:
-        return np.ravel_multi_index(tuple(codes.T.astype(np.int64)), self.cardinalities)
+        keys: npt.NDArray[np.int64] = np.ravel_multi_index(tuple(codes.T.astype(np.int64)), self.cardinalities)
+        return keys
 
     def rows(self, codes: Codes) -> npt.NDArray[np.intp]:
         """Where each architecture stands in the table; the nearest row where it does not."""

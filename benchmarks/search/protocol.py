@@ -13,6 +13,7 @@ from __future__ import annotations
 import resource
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,9 +86,18 @@ def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int)
         "stand_ins": ledger.stand_ins,
         "cpu_s_to_prepare": round(prepared, 4),
         "cpu_s": [float(f"{value:.3g}") for value in seconds],
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(peak_mb()),
         **scores(landscape, kind, np.array(list(ledger.seen), dtype=np.int16)),
     }
+
+
+def peak_mb() -> float:
+    """Most memory this process ever held. Linux's `ru_maxrss` would start from the parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def task_of(landscape: Landscape, kind: str, seed: int, evaluations: int) -> Task:
@@ -111,9 +121,8 @@ def warm_up(task: Task, ledger: Ledger) -> None:
     for codes in (ledger.landscape.original, *ledger.landscape.bought)[: task.evaluations]:
         engine.tell(codes, ledger.evaluate(codes))
     while len(ledger.seen) < min(WARM_UP, task.evaluations) and not ledger.is_exhausted:
-        codes = engine.ask()
-        if codes is None or codes in ledger.seen:
-            codes = ledger.stand_in()
+        wanted = engine.ask()
+        codes = ledger.stand_in() if wanted is None or wanted in ledger.seen else wanted
         engine.tell(codes, ledger.evaluate(codes))
 
 

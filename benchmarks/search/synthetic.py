@@ -24,7 +24,7 @@ from benchmarks.search.listed import TableLandscape
 from nas.domain.architecture import TEACHER_VARIANT
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.strategy.additive import non_dominated_rows
-from nas.strategy.pricing import Codes, Prices
+from nas.strategy.pricing import Codes, Prices, sum_by_stage
 
 CARDINALITIES = (4, 4, 4, 8, 8, 8)
 MANY = (4,) * 18
@@ -64,8 +64,8 @@ def synthetic(instance: int, shuffled: bool = False) -> TableLandscape:
     draw = np.random.default_rng((6, instance))
     blocks = Blocks.draw(draw, CARDINALITIES)
     grid = np.indices(CARDINALITIES, dtype=np.int16).reshape(len(CARDINALITIES), -1).T
-    costs = FLOOR + sum(table[grid[:, s]] for s, table in enumerate(blocks.gmacs))
-    total = sum(table[grid[:, s]] for s, table in enumerate(blocks.hidden))
+    costs = FLOOR + sum_by_stage(blocks.gmacs, grid)
+    total = sum_by_stage(blocks.hidden, grid)
     rugged = np.zeros(len(grid))
     for s in range(len(CARDINALITIES)):
         for t in range(s + 1, len(CARDINALITIES)):
@@ -101,13 +101,16 @@ def _interaction(
 ) -> npt.NDArray[np.float64]:
     """What the errors of two stages do to each other: mostly harm, at times they cancel. Variants s × t."""
     sign = draw.uniform(-0.5, 1.0)
-    return strength * sign * np.sqrt(blocks.hidden[s][:, None] * blocks.hidden[t][None, :])
+    both: npt.NDArray[np.float64] = np.sqrt(blocks.hidden[s][:, None] * blocks.hidden[t][None, :])
+    return strength * sign * both
 
 
 def _saving(blocks: Blocks, s: int, t: int) -> npt.NDArray[np.float64]:
     """A skip connection gets narrower when both its ends do. GMACs, variants s × t."""
     narrow = [1 - blocks.gmacs[stage] / blocks.gmacs[stage][0] for stage in (s, t)]
-    return 0.05 * min(blocks.gmacs[s][0], blocks.gmacs[t][0]) * narrow[0][:, None] * narrow[1][None, :]
+    most = 0.05 * min(float(blocks.gmacs[s][0]), float(blocks.gmacs[t][0]))
+    saved: npt.NDArray[np.float64] = most * np.outer(*narrow)
+    return saved
 
 
 def _shuffled(draw: np.random.Generator, table: Prices) -> Prices:
@@ -159,7 +162,8 @@ class MirrorPairs(Landscape):
 
     def sample(self, count: int, generator: np.random.Generator) -> Codes:
         drawn = generator.random((count, len(self.cardinalities))) * np.array(self.cardinalities)
-        return drawn.astype(np.int16)
+        codes: Codes = drawn.astype(np.int16)
+        return codes
 
     @cached_property
     def front(self) -> npt.NDArray[np.float64]:

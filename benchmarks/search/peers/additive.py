@@ -1,8 +1,9 @@
 """Blocks scored alone, as in Puzzle (Bercovich et al. 2024): no response model, exact costs.
 
-The score of a network is the sum of its block losses. A power law between score and measured loss is fitted again
-after every evaluation. ε: the cheapest architecture that is predicted to be feasible; a grid's take turns. Front: of
-the additive front the point farthest from everything evaluated; when it is used up, of the front of what is left.
+The score of a network is the sum of its block losses. What it loses beyond the original network is a power of the
+score, fitted again after every evaluation. ε: the cheapest architecture that is predicted to be feasible; a grid's
+values take turns. Front: of the additive front the point farthest from everything evaluated; when it is used up, of
+the front of what is left.
 """
 
 # ruff: noqa: D102  # the base class says what each of them does
@@ -60,12 +61,14 @@ class AdditiveScore(Method):
 
     def _cheapest_feasible(self, epsilon: float) -> int:
         scores, losses = self._told_scores(), np.array([measured.loss for _, measured in self._told])
-        telling = (scores > 0) & (losses > 0)
+        base = float(losses[scores == 0].min(initial=np.inf))
+        base = base if base < epsilon else 0.0
+        telling = (scores > 0) & (losses > base)
         left = np.flatnonzero(self._left)
         if not telling.any():
             return int(left[np.argmin(self._scores[left])])
-        scale, power = _power_law(scores[telling], losses[telling], epsilon)
-        predicted = scale * np.maximum(self._scores[left], 1e-300) ** power
+        scale, power = _power_law(scores[telling], losses[telling] - base, epsilon - base)
+        predicted = base + scale * np.maximum(self._scores[left], 1e-300) ** power
         fits = predicted <= epsilon
         if not fits.any():
             return int(left[np.argmin(predicted)])
@@ -85,7 +88,7 @@ class AdditiveScore(Method):
 
 
 def _power_law(scores: Prices, losses: Prices, epsilon: float) -> tuple[float, float]:
-    """Scale and power of loss against score, by weighted least squares on log scale."""
+    """Scale and power of loss against score, by least squares on log scale, weighted towards the bound."""
     x, y = np.log(scores), np.log(losses)
     weights = np.exp(-0.5 * ((y - np.log(epsilon)) / NEAR) ** 2) + 1e-3
     middle_x, middle_y = np.average(x, weights=weights), np.average(y, weights=weights)

@@ -29,12 +29,13 @@ class Sampler(Method):
 
     def __init__(self, task: Task, kind: str) -> None:
         import optuna
+        from optuna.study import StudyDirection
 
         super().__init__(task)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", module="optuna")
         self.patience = 3 if kind == "gp" else 10
-        goals = ["minimize"] * (1 if task.kind == "epsilon" else 2)
+        goals = [StudyDirection.MINIMIZE] * (1 if task.kind == "epsilon" else 2)
         self._study = optuna.create_study(directions=goals, sampler=_sampler(task, kind))
         self._asked: tuple[Codes, Trial] | None = None
 
