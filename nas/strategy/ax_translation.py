@@ -48,10 +48,17 @@ ROOT_STREAM_HANDLER.setLevel(logging.ERROR)  # Ax narrates on the terminal; erro
 
 @dataclass(frozen=True)
 class Estimated:
-    """How a measured metric is modelled: contributions per stage and variant, and the expected noise of its log."""
+    """How a measured metric is modelled.
+
+    Attributes:
+        tables: What each variant of each stage is thought to contribute, for the prior mean, `d x k`.
+        noise_sd: Expected noise of its log.
+        features: The same for the kernel.
+    """
 
     tables: Tensor
     noise_sd: float
+    features: Tensor
 
 
 @dataclass(frozen=True)

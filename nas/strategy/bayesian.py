@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,12 +36,31 @@ _NEAR = math.log(3.0)
 """How far from a bound, in log-loss, a warm-start point may be expected to lie."""
 
 
+@dataclass(frozen=True)
+class Ingredients:
+    """What makes up the engine; the bench leaves out one at a time to see what it adds.
+
+    Attributes:
+        exact_costs: Costs are functions; without, they are estimated like anything else.
+        prior_mean: The response model expects a power of a weighted sum of block losses.
+        block_features: The response model takes blocks of like loss for alike.
+        warm_start: The search begins on the additive front; without, at random.
+    """
+
+    exact_costs: bool = True
+    prior_mean: bool = True
+    block_features: bool = True
+    warm_start: bool = True
+
+
 class BayesianSearch(Strategy):
     """Warm start on the additive front, then Ax with response models and known costs.
 
     The model takes over after `initial_trials`, as soon as every estimated metric has three values;
     trials that were screened, abandoned or failed carry no value and count only as seen.
     """
+
+    ingredients = Ingredients()
 
     @classmethod
     def load(cls) -> None:
@@ -65,7 +85,8 @@ class BayesianSearch(Strategy):
     @property
     def estimated(self) -> tuple[str, ...]:
         """Metrics of the problem that have to be measured."""
-        return tuple(metric for metric in self.context.problem.metrics if metric not in EXACT_METRICS)
+        metrics, exact = self.context.problem.metrics, self.ingredients.exact_costs
+        return tuple(metric for metric in metrics if not (exact and metric in EXACT_METRICS))
 
     @property
     def free_stages(self) -> list[int]:
@@ -77,7 +98,7 @@ class BayesianSearch(Strategy):
         return judged.at_most(_MOST_DATA, self.context.problem.objectives)
 
     def _warm_start(self, count: int, seen: set[tuple[int, ...]], judged: Judged) -> list[Sequence[int]]:
-        front = self._additive_front()
+        front = self._additive_front() if self.ingredients.warm_start else self.encode_all(())
         near = self._near_bound(front, judged)
         order = spread(*self._axes(near), count=len(seen) + count)
         points = (near[row].tolist() for row in order)
@@ -185,7 +206,12 @@ class BayesianSearch(Strategy):
             relative = told.errors[metric][positive] / told.means[metric][positive]
             # Most of a standard error is shared by all candidates: they see the same held-out latents.
             noise_sd = max(float(np.median(relative)) / 3, _LEAST_NOISE_SD)
-            outcomes[metric] = Estimated(_padded(self._contributions(metric), free), noise_sd)
+            known = _padded(self._contributions(metric), free)
+            outcomes[metric] = Estimated(
+                tables=known * self.ingredients.prior_mean,
+                noise_sd=noise_sd,
+                features=known * self.ingredients.block_features,
+            )
         for metric in self.context.problem.objectives:
             if metric not in self.estimated:
                 outcomes[metric] = Exact(self._known(metric, free))
@@ -206,6 +232,8 @@ class BayesianSearch(Strategy):
         """What is known beforehand about a metric, stage by stage: block losses, or prices for a latency."""
         if metric in FIDELITY_METRICS:
             return self.priced.block_losses
+        if metric in EXACT_METRICS:
+            return self.priced.stage_prices(metric)
         return self.priced.stage_prices(TABLE_LATENCY.name if self.priced.has_table_latency else GMACS.name)
 
 

@@ -143,18 +143,21 @@ class LogResponseGP(SingleTaskGP):
         noise_sd: Expected standard deviation of a log value.
     """
 
-    def __init__(self, train_X: Tensor, train_Y: Tensor, tables: Tensor, noise_sd: float) -> None:
+    def __init__(
+        self, train_X: Tensor, train_Y: Tensor, tables: Tensor, noise_sd: float, features: Tensor | None = None
+    ) -> None:
         stages, cardinality = tables.shape
+        features = tables if features is None else features
         totals = look_up(tables, train_X).sum(-1)
         scale = max(float(totals.mean()), 1e-12)
-        largest = tables.amax(dim=-1, keepdim=True).clamp_min(1e-12)
-        features = BlockFeatureKernel((tables / largest).sqrt())
+        largest = features.amax(dim=-1, keepdim=True).clamp_min(1e-12)
+        likeness = BlockFeatureKernel((features / largest).sqrt())
         choices = HammingKernel(cardinality, stages)
         amplitude = LogNormalPrior(math.log(0.1), 1.0)
         covariance = AdditiveKernel(
             *(
                 ScaleKernel(kernel, outputscale_prior=amplitude, outputscale_constraint=GreaterThan(1e-4))
-                for kernel in (choices, features)
+                for kernel in (choices, likeness)
             )
         )
         for kernel in covariance.kernels:
@@ -207,7 +210,7 @@ class LogResponseGP(SingleTaskGP):
     @classmethod
     def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
         """Constructor arguments from Ax's data set; its standard errors are left out on purpose."""
-        wanted = {name: options[name] for name in ("tables", "noise_sd")}
+        wanted = {name: options[name] for name in ("tables", "noise_sd", "features")}
         return {"train_X": training_data.X, "train_Y": training_data.Y, **wanted}
 
 
