@@ -1,14 +1,17 @@
 """Memory and speed of the suggesting process: `python -m benchmarks.suggester [--searches 10 --trials 100]`.
 
 Searches on synthetic spaces of 55,296 architectures are driven one after the other, each suggestion a question
-of its own to one process, as a coordinator would put it; nothing is evaluated but a formula. In the end all
-searches are asked once more without being closed, which tells what one strategy holds.
+of its own to one process, as a coordinator would put it; nothing is evaluated but a formula. `--held` tells
+instead what one strategy of that size keeps between two questions.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import itertools
 import time
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -30,23 +33,26 @@ WARM_SHARE = 0.2
 ROWS = 10
 
 
+def a_search(land: Landscape, seed: int, trials: int) -> Search:
+    """A search for the cheapest architecture within the best twentieth."""
+    spec = SearchSpec(
+        name=f"memory {seed}",
+        seed=seed,
+        constraints=(OutcomeConstraint(metric="noise_mse", at_most=float(np.quantile(land.losses, 0.05))),),
+        strategy=StrategySpec(name="epsilon_constraint"),
+        budget=Budget(trials=trials),
+    )
+    return Search(id=f"memory-{seed}", spec=spec, space=land.space, problems=(spec.problem,))
+
+
 class Driven:
     """One search, driven without an engine."""
 
     def __init__(self, suggester: Suggester, seed: int, trials: int) -> None:
         self.land: Landscape = landscape(seed, noise=0.03)
-        bound = OutcomeConstraint(metric="noise_mse", at_most=float(np.quantile(self.land.losses, 0.05)))
-        strategy = StrategySpec(name="epsilon_constraint")
-        spec = SearchSpec(
-            name=f"memory {seed}", seed=seed, constraints=(bound,), strategy=strategy, budget=Budget(trials=trials)
-        )
-        self.search = Search(id=f"memory-{seed}", spec=spec, space=self.land.space, problems=(spec.problem,))
+        self.search = a_search(self.land, seed, trials)
         self.history: list[Trial] = []
-        self._suggester = suggester
-        self.adviser = self._open()
-
-    def _open(self) -> RemoteAdviser:
-        return RemoteAdviser(self._suggester, self.search, self.land.costs, _make_fall_back)
+        self.adviser = RemoteAdviser(suggester, self.search, self.land.costs, _make_fall_back)
 
     def step(self) -> float:
         """One suggestion, judged; returns the seconds it took.
@@ -67,22 +73,20 @@ class Driven:
             self.history.append(finished(len(self.history), one.architecture, evaluation, TrialStatus.COMPLETED))
         return seconds
 
-    def reopen(self) -> None:
-        """Ask once more, and stay known to the process."""
-        self.adviser = self._open()
-        self.step()
-
 
 def main() -> None:
     """Drive, watch and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--searches", type=int, default=10)
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--held", action="store_true")
     options = parser.parse_args()
+    if options.held:
+        print(f"{held(options.trials):.1f} MB")
+        return
     suggester = Suggester(_make_strategy, load_strategy, deadline_s=LONGEST_S)
     try:
-        samples, searches = drive(suggester, options.searches, options.trials)
-        held = kept(suggester, searches)
+        samples = drive(suggester, options.searches, options.trials)
     finally:
         suggester.close()
     rows = in_rows(samples)
@@ -92,18 +96,16 @@ def main() -> None:
         "peak MB": max(sample["MB"] for sample in samples),
         "bound MB": MOST_MEMORY_BYTES / 1e6,
         "growth MB per 1000 suggestions": growth(samples),
-        "MB held by one strategy": held,
     }
     write_results("suggester", {"summary": verdict, "rows": rows}, {"Summary": [verdict], "On the way": rows})
     print("\n".join([*markdown_table([verdict]), "", *markdown_table(rows)]))
 
 
-def drive(suggester: Suggester, searches: int, trials: int) -> tuple[list[dict[str, Any]], list[Driven]]:
+def drive(suggester: Suggester, searches: int, trials: int) -> list[dict[str, Any]]:
     """Every suggestion of every search: resident memory afterwards, CPU seconds, process."""
-    samples, driven = [], []
+    samples = []
     for seed in range(searches):
         one = Driven(suggester, seed, trials)
-        driven.append(one)
         for _ in range(trials):
             seconds = one.step()
             process = psutil.Process(suggester.process.pid)
@@ -117,16 +119,27 @@ def drive(suggester: Suggester, searches: int, trials: int) -> tuple[list[dict[s
                 }
             )
         one.adviser.close()
-    return samples, driven
+    return samples
 
 
-def kept(suggester: Suggester, searches: list[Driven]) -> float:
-    """Megabytes that the process holds for one search more, at its full length."""
-    megabytes = []
-    for one in searches:
-        one.reopen()
-        megabytes.append(psutil.Process(suggester.process.pid).memory_info().rss / 1e6)
-    return float(np.polyfit(np.arange(len(megabytes)), megabytes, 1)[0]) if len(megabytes) > 1 else float("nan")
+def held(trials: int) -> float:
+    """Megabytes that Python and NumPy keep for one strategy and its history of `trials` trials."""
+    sizes = []
+    for seed in range(2):  # the first one pays for imports and caches
+        land = landscape(seed, noise=0.03)
+        space = [land.space.decode(codes) for codes in itertools.islice(land.space.indices(), trials)]
+        told = [finished(number, one, land.evaluate(one), TrialStatus.COMPLETED) for number, one in enumerate(space)]
+        documents = [trial.model_dump_json() for trial in told]
+        search = a_search(land, seed, trials + 1)
+        gc.collect()
+        tracemalloc.start()
+        strategy = _make_strategy(search, land.costs)
+        strategy.update([Trial.model_validate_json(document) for document in documents], [])
+        strategy.suggest(1)
+        gc.collect()
+        sizes.append(tracemalloc.get_traced_memory()[0] / 1e6)
+        tracemalloc.stop()
+    return sizes[-1]
 
 
 def growth(samples: list[dict[str, Any]]) -> float:

@@ -7,8 +7,6 @@ from collections import deque
 
 WEIGHT_OF_NEWEST = 0.2
 """Share of the newest value in the moving averages."""
-WEIGHT_OF_WORSE = 0.5
-"""The same when turnarounds become longer, as they do when the model takes over: workers would idle meanwhile."""
 NEGLIGIBLE = 0.01
 """Share of a worker's time that may be lost before it is worth claiming a trial early."""
 
@@ -47,13 +45,13 @@ class Lookahead:
 
     def note_turnaround(self, seconds: float) -> None:
         """Note how long it took from an answer to the next job: recording, suggesting, claiming."""
-        weight = WEIGHT_OF_WORSE if seconds > self._turnaround_s else WEIGHT_OF_NEWEST
-        self._turnaround_s = _mixed(self._turnaround_s, seconds, weight)
+        # Rises at once and falls slowly: when the model takes over, every round of getting used to it is idle.
+        self._turnaround_s = max(seconds, _mixed(self._turnaround_s, seconds))
 
     def note_evaluation(self, seconds: float) -> None:
         """Note how long a worker was busy; answers out of a journal (0) say nothing."""
         if seconds > 0:
-            self._evaluation_s = _mixed(self._evaluation_s, seconds, WEIGHT_OF_NEWEST)
+            self._evaluation_s = _mixed(self._evaluation_s, seconds)
 
     def jobs(self, parallelism: int) -> int:
         """Trials to claim beyond the workers' number; at most `MOST_ROUNDS` times as many."""
@@ -63,5 +61,5 @@ class Lookahead:
         return 0 if share < NEGLIGIBLE else min(MOST_ROUNDS * parallelism, math.ceil(parallelism * share))
 
 
-def _mixed(average: float, value: float, weight: float) -> float:
-    return value if average == 0 else (1 - weight) * average + weight * value
+def _mixed(average: float, value: float) -> float:
+    return value if average == 0 else (1 - WEIGHT_OF_NEWEST) * average + WEIGHT_OF_NEWEST * value
