@@ -63,7 +63,7 @@ def _models(report: HealthReport) -> list[Table | str]:
             rows.append((metric.metric, str(metric.points), "", "", "", ""))
             continue
         tau = "" if errors.kendall_tau is None else f"{errors.kendall_tau:.2f}"
-        inside = f"{errors.coverage['95']:.0%}"
+        inside = f"{100 * errors.coverage['95']:.0f} %"
         rows.append(
             (metric.metric, str(metric.points), f"{errors.factor:.3f}", tau, inside, metric.decisive_stage or "")
         )

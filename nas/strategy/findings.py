@@ -54,7 +54,9 @@ def of_bounds(outlook: Outlook) -> list[Document]:
     said = f"Nothing is feasible yet; trial {number} misses {' and '.join(exceeded)}."
     likely = float(outlook.likely_candidates.max(initial=0.0)) if outlook.is_modelled else 0.0
     if likely >= LIKELY:
-        remedy = f"Let the search run on: an untried architecture is feasible with a probability of {likely:.0%}."
+        remedy = (
+            f"Let the search run on: an untried architecture is feasible with a probability of {_chance(likely)}."
+        )
         return [finding("nothing_feasible", "warning", None, said, remedy)]
     return [finding("nothing_feasible", "warning", None, said, _wider(outlook))]
 
@@ -65,20 +67,20 @@ def of_remainder(remains: Document | None, outlook: Outlook) -> list[Document]:
         return []
     chance, gain = remains["probability"], remains["expected_gain"]
     what = (
-        f"a front at least {MATTERS:.0%} larger"
+        f"a front at least {_percent(MATTERS)} larger"
         if outlook.problem.is_pareto
-        else f"something at least {MATTERS:.0%} better"
+        else f"something at least {_percent(MATTERS)} better"
     )
     if chance < _UNLIKELY_MORE:
-        said = f"The probability that {what} remains is {chance:.0%}."
+        said = f"The probability that {what} remains is {_chance(chance)}."
         return [finding("nothing_left", "good", None, said, "Stop here, or move a bound to ask for more.")]
     if chance < _LIKELY_MORE:
         return []
     gained = (
         "growth of the hypervolume" if outlook.problem.is_pareto else f"saving of {outlook.problem.objectives[0]}"
     )
-    expected = "" if gain is None else f"; a {gained} by {gain:.1%} is expected"
-    said = f"The probability that {what} remains is {chance:.0%}{expected}."
+    expected = "" if gain is None else f"; a {gained} by {_percent(gain, 1)} is expected"
+    said = f"The probability that {what} remains is {_chance(chance)}{expected}."
     return [finding("more_to_find", "note", None, said, "Let the search run on, or clone it with a larger budget.")]
 
 
@@ -88,9 +90,8 @@ def of_luck(outlook: Outlook) -> list[Document]:
     if lucky is None or outlook.likely[lucky] >= LIKELY:
         return []
     number = int(outlook.evidence.numbers[outlook.rows[lucky]])
-    said = (
-        f"Trial {number} is the best measured, but feasible with a probability of only {outlook.likely[lucky]:.0%}."
-    )
+    likely = _chance(outlook.likely[lucky])
+    said = f"Trial {number} is the best measured, but the probability that it is feasible is {likely}."
     if len(outlook.best):
         other = int(outlook.evidence.numbers[outlook.rows[outlook.best[0]]])
         return [finding("lucky", "note", None, said, f"Take trial {other} instead.")]
@@ -115,7 +116,7 @@ def _calibration(examined: Document) -> Document | None:
     for level, inside in examined["leave_one_out"]["coverage"].items():
         share = int(level) / 100
         tolerance = _STANDARD_ERRORS * math.sqrt(share * (1 - share) / points)
-        said = f"{inside:.0%} of {metric} lie in the model's {level} % intervals."
+        said = f"{_percent(inside)} of {metric} lie in the model's {level} % intervals."
         if inside < share - tolerance:
             remedy = (
                 "Trust probabilities near the bound less: leave a margin, or judge with a larger calibration.holdout."
@@ -147,7 +148,7 @@ def _noise(examined: Document) -> Document | None:
     metric, noise = examined["metric"], examined["noise_sd"]
     if noise < _NOISY:
         return None
-    said = f"Two measurements of {metric} differ by {math.expm1(noise):.0%} for nothing."
+    said = f"Two measurements of {metric} differ by {_percent(math.expm1(noise))} for nothing."
     remedy = "Raise calibration.holdout: four times as many samples halve the noise."
     if metric not in FIDELITY_METRICS:
         remedy = "Time with more repetitions on a quiet machine."
@@ -159,7 +160,7 @@ def _decisive(examined: Document) -> Document | None:
     first = max(stages, key=lambda one: one["share"], default=None)
     if first is None or len(stages) < 2 or first["share"] < _DECISIVE:
         return None
-    said = f"Stage {first['stage']} decides {metric}: {first['share']:.0%} of the learned sensitivity."
+    said = f"Stage {first['stage']} decides {metric}: {_percent(first['share'])} of the learned sensitivity."
     remedy = f"Offer more variants at {first['stage']}, or distil its blocks for longer."
     return finding("decisive_stage", "note", metric, said, remedy)
 
@@ -195,3 +196,14 @@ def _rounded_up(value: float) -> str:
     """Three significant digits, never below the value."""
     step = 10.0 ** (math.floor(math.log10(value)) - 2)
     return f"{math.ceil(value / step * (1 - 1e-12)) * step:.3g}"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def _chance(probability: float) -> str:
+    """In per cent; a probability that was counted in draws is never told as certain."""
+    return (
+        "more than 99 %" if probability > 0.99 else "less than 1 %" if probability < 0.01 else _percent(probability)
+    )

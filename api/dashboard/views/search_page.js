@@ -12,6 +12,7 @@ import { EventFeed } from "./event_feed.js";
 import { HeatMap } from "./heat_map.js";
 import { HypervolumePanel } from "./hypervolume_panel.js";
 import { LibraryPanel } from "./library_panel.js";
+import { ModelPanel } from "./model_panel.js";
 import { ParetoPanel } from "./pareto_panel.js";
 import { SearchHeader } from "./search_header.js";
 import { TrialDrawer } from "./trial_drawer.js";
@@ -68,6 +69,7 @@ export function SearchPage({ id, me }) {
         <${HeatMap} ...${view} />
         <${LibraryPanel} ...${view} />
       </div>
+      <${ModelPanel} ...${view} />
       <${TrialsPanel} ...${view} />
       <${EventFeed} ...${view} />
       ${
