@@ -72,17 +72,18 @@ def standard(macro: Path = MACRO) -> tuple[dict[str, Spec], list[str]]:
 
 
 def reference_options() -> TableOptions:
-    """Our own truth: parameters under a bound on the noise error that one architecture in two hundred meets."""
+    """Our own truth: multiplications under the bound on the noise error of our examples.
+
+    Parameters would be too easy a cost here: the inner levels hold most of them and hardly matter to the loss.
+    """
     with gzip.open(REFERENCE, "rt", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    choices = tuple(column for column in rows[0] if not column.startswith(MEASURED))
-    losses = sorted(float(row["noise_mse"]) for row in rows)
+        columns = next(csv.reader(file))
     return TableOptions(
         table=REFERENCE,
-        choices=choices,
-        cost="params",
+        choices=tuple(column for column in columns if not column.startswith(MEASURED)),
+        cost="gmacs",
         loss="noise_mse",
-        epsilon=float(f"{losses[len(losses) // 200]:.3g}"),
+        epsilon=0.05,
         block_loss=REFERENCE_BLOCKS if REFERENCE_BLOCKS.exists() else None,
         original="first",
     )

@@ -28,14 +28,14 @@ def additive_front(pool: CandidatePool, metric: str) -> Codes:
     if not pool.is_exhaustive:
         return pool.within_bounds(merged_front(priced, metric))
     codes = pool.everything()
-    return codes[non_dominated_rows(priced.prices(metric, codes), sum_by_stage(priced.block_losses, codes))]
+    return codes[non_dominated_rows(priced.prices(metric, codes), sum_by_stage(priced.contributions, codes))]
 
 
 def merged_front(priced: PricedSpace, metric: str) -> Codes:
     """The same front by dynamic programming over stages, for spaces that cannot be enumerated."""
     codes: Codes = np.zeros((1, 0), dtype=np.int16)
     costs, losses = np.zeros(1), np.zeros(1)
-    for prices, stage_losses in zip(priced.stage_prices(metric), priced.block_losses, strict=True):
+    for prices, stage_losses in zip(priced.stage_prices(metric), priced.contributions, strict=True):
         costs = (costs[:, None] + prices[None, :]).ravel()
         losses = (losses[:, None] + stage_losses[None, :]).ravel()
         variants = np.tile(np.arange(len(prices), dtype=np.int16), len(codes))

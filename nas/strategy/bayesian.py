@@ -131,7 +131,7 @@ class BayesianSearch(Strategy):
         return additive_front(self.pool, self._cost_metric())
 
     def _axes(self, codes: Codes) -> tuple[Prices, Prices]:
-        return self.priced.prices(self._cost_metric(), codes), sum_by_stage(self.priced.block_losses, codes)
+        return self.priced.prices(self._cost_metric(), codes), sum_by_stage(self.priced.contributions, codes)
 
     def _cost_metric(self) -> str:
         exact = [metric for metric in self.context.problem.metrics if metric in EXACT_METRICS]
@@ -231,7 +231,7 @@ class BayesianSearch(Strategy):
     def _contributions(self, metric: str) -> list[Prices]:
         """What is known beforehand about a metric, stage by stage: block losses, or prices for a latency."""
         if metric in FIDELITY_METRICS:
-            return self.priced.block_losses
+            return self.priced.contributions
         if metric in EXACT_METRICS:
             return self.priced.stage_prices(metric)
         return self.priced.stage_prices(TABLE_LATENCY.name if self.priced.has_table_latency else GMACS.name)

@@ -21,7 +21,7 @@ class FallBack(Strategy):
         exact = [metric for metric in self.context.problem.metrics if metric in EXACT_METRICS]
         cost = exact[0] if exact else GMACS.name
         front = additive_front(self.pool, cost)
-        axes = self.priced.prices(cost, front), sum_by_stage(self.priced.block_losses, front)
+        axes = self.priced.prices(cost, front), sum_by_stage(self.priced.contributions, front)
         rows = spread(*axes, count=len(seen) + count)
         points = (front[row].tolist() for row in rows)
         chosen: list[Sequence[int]] = [codes for codes in points if tuple(codes) not in seen][:count]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nas.domain.architecture import TEACHER_VARIANT, Architecture
 from nas.domain.cost import ExactCosts
-from nas.domain.metric import TABLE_LATENCY
+from nas.domain.metric import GMACS, TABLE_LATENCY
 from nas.domain.search_space import SearchSpace
 from nas.domain.value import FrozenDict
 from nas.errors import Fault, SpecError
@@ -51,6 +51,19 @@ class PricedSpace:
             np.array([library.entry(choices.stage, variant).block_loss for variant in choices.variants])
             for choices in self.space.stages
         ]
+
+    @cached_property
+    def contributions(self) -> list[Prices]:
+        """What each variant is thought to add to a fidelity loss: its block loss.
+
+        Where no block loss is known, the share of the multiplications that it saves: what is cheaper is seldom
+        better, and a response model that knows the order of the variants needs fewer trials.
+        """
+        if any(losses.any() for losses in self.block_losses):
+            return self.block_losses
+        prices = self.stage_prices(GMACS.name)
+        whole = sum(float(one.max()) for one in prices) or 1.0
+        return [(one.max() - one) / whole for one in prices]
 
     def prices(self, metric: str, codes: Codes) -> Prices:
         """An exact metric of `n` architectures, in the metric's unit."""
