@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 import torch
 
+from nas.strategy.bayesian import undisturbed
 from nas.strategy.fitted import FittedResponse
 from nas.strategy.pricing import Codes, Prices
 from nas.strategy.rank import kendall_tau, r_squared, spearman
@@ -35,7 +36,8 @@ def drawn(count: int, seed: int) -> tuple[Codes, Prices]:
 
 def fitted(count: int, seed: int = 0) -> tuple[FittedResponse, Codes]:
     codes, values = drawn(count, seed)
-    return FittedResponse(codes, values, TABLES, NOISE), codes
+    with undisturbed():
+        return FittedResponse(codes, values, TABLES, NOISE), codes
 
 
 def test_leave_one_out_equals_leaving_each_one_out() -> None:
