@@ -28,7 +28,9 @@ T = TypeVar("T")
 
 STEP_S = 0.5
 SHARE_OF_STEPS = 0.1
-"""Most of its time that the coordinator may spend on choosing searches, however many there are."""
+"""Most of a core that choosing searches may take, however many there are."""
+LONGEST_PAUSE_S = 2.0
+"""Between two steps that went well: others wait for the coordinator's share of workers, and for its sign of life."""
 LONGEST_BACKOFF_S = 5.0
 
 
@@ -82,7 +84,8 @@ def run_coordinator(
 def _turn(coordinator: Coordinator, stop: threading.Event) -> None:
     failures = 0
     while not stop.is_set():
-        began = time.monotonic()
+        # Of this thread alone: a step that waited, for a slow database or while it was stopped, cost nobody anything.
+        began = time.thread_time()
         try:
             coordinator.step()
             failures = 0
@@ -92,9 +95,19 @@ def _turn(coordinator: Coordinator, stop: threading.Event) -> None:
         except Exception:  # nothing may end a coordinator but SIGTERM
             failures += 1
             log.exception("coordinator stumbled")
-        spent_s = time.monotonic() - began
-        back_off_s = min(LONGEST_BACKOFF_S, STEP_S * 2 ** min(failures, 10)) if failures else 0.0
-        stop.wait(max(STEP_S, spent_s / SHARE_OF_STEPS if not failures else 0.0, back_off_s))
+        stop.wait(pause_s(time.thread_time() - began, failures))
+
+
+def pause_s(cpu_s: float, failures: int) -> float:
+    """How long to wait after a step.
+
+    Args:
+        cpu_s: Computing time that the step took.
+        failures: Steps in a row that failed.
+    """
+    if failures:
+        return float(min(LONGEST_BACKOFF_S, STEP_S * 2 ** min(failures, 10)))
+    return max(STEP_S, min(LONGEST_PAUSE_S, cpu_s / SHARE_OF_STEPS))
 
 
 def _patiently(what: Callable[[], T], stop: threading.Event) -> T | None:
@@ -106,7 +119,7 @@ def _patiently(what: Callable[[], T], stop: threading.Event) -> T | None:
         except TransientError as error:
             failures += 1
             log.warning("coordinator waits: %s", error)
-            stop.wait(min(LONGEST_BACKOFF_S, STEP_S * 2 ** min(failures, 10)))
+            stop.wait(pause_s(0.0, failures))
     return None
 
 
