@@ -92,14 +92,15 @@ class FittedResponse:
         for chunk in torch.split(_tensor(codes), _CHUNK):
             mean, white = self._conditioned(chunk)
             means.append(mean.numpy())
-            variances.append((self.model.variance() - white.square().sum(0)).numpy())
+            variances.append((self.model.variance(chunk) - white.square().sum(0)).numpy())
         variance = np.maximum(np.concatenate(variances), _LEAST_VARIANCE)
         return Normal(np.concatenate(means), np.sqrt(variance))
 
     @torch.no_grad()
     def least(self, codes: Codes) -> Prices:
         """A log that the metric hardly undercuts, `N`: three standard deviations below the prior mean; cheap."""
-        prior = self.model.mean_module(_tensor(codes)) - 3.0 * self.model.variance().sqrt()
+        x = _tensor(codes)
+        prior = self.model.mean_module(x) - 3.0 * self.model.variance(x).sqrt()
         return np.asarray(prior.numpy())
 
     @torch.no_grad()

@@ -190,7 +190,7 @@ class EstimatedResponse:
         """Mean of every draw, common variance, and the whitened covariance with the baseline, `n x N`."""
         cross = self.model.covariance(self._codes, codes)
         white = torch.linalg.solve_triangular(self._factor, cross, upper=False)
-        variance = self.model.variance() - white.square().sum(0)
+        variance = self.model.variance(codes) - white.square().sum(0)
         return self.model.mean_module(codes) + self._weights.mT @ cross, variance, white
 
 

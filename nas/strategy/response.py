@@ -29,6 +29,9 @@ from gpytorch.priors import LogNormalPrior, NormalPrior
 from torch import Tensor, nn
 
 _FIT_ITERATIONS = 60
+SENSITIVITY_WIDTH = 1.5
+"""Standard deviation of the log of a stage's sensitivity before any trial: most lie within a factor of twenty."""
+_TINY = 1e-9
 _MOST_FITTED = 128
 """Observations that the hyperparameters are fitted to."""
 _LEAST_NOISE = 1e-6
@@ -117,16 +120,51 @@ class AdditiveMean(Mean):
             ("log_gain", level, 1.0, 1),
             ("log_floor", floor, 2.0, 1),
             ("log_exponent", 0.0, 0.3, 1),
-            ("log_weights", 0.0, 0.7, stages),
+            ("log_weights", 0.0, SENSITIVITY_WIDTH, stages),
         ):
             self.register_parameter(name, nn.Parameter(torch.full((size,), centre, dtype=torch.float64)))
             self.register_prior(f"{name}_prior", NormalPrior(centre, width), name)
 
     def forward(self, x: Tensor) -> Tensor:
         """Prior mean of the log at variant numbers `... x n x d`."""
-        total = (look_up(self.tables, x) * self.log_weights.exp()).sum(-1)
-        power = self.log_gain + self.log_exponent.exp() * torch.log(total + 1e-9)
-        return torch.logaddexp(self.log_floor.expand_as(power), power)
+        power = self._power(self._parts(x).sum(-1))
+        mean: Tensor = torch.logaddexp(self.log_floor.expand_as(power), power)
+        return mean
+
+    def slopes(self, x: Tensor) -> Tensor:
+        """Derivatives of the mean by the log of each stage's sensitivity, `... x n x d`."""
+        parts = self._parts(x)
+        total = parts.sum(-1)
+        above_floor = torch.sigmoid(self._power(total) - self.log_floor)
+        slopes: Tensor = (above_floor * self.log_exponent.exp() / (total + _TINY)).unsqueeze(-1) * parts
+        return slopes
+
+    def _parts(self, x: Tensor) -> Tensor:
+        parts: Tensor = look_up(self.tables, x) * self.log_weights.exp()
+        return parts
+
+    def _power(self, total: Tensor) -> Tensor:
+        power: Tensor = self.log_gain + self.log_exponent.exp() * torch.log(total + _TINY)
+        return power
+
+
+class SensitivityKernel(Kernel):
+    """Doubt about the stages' sensitivities: what the mean would change by, were they others.
+
+    The mean takes the most probable sensitivities for granted. Of a stage that no trial has changed nothing
+    is known but the prior, and one misleading block loss would rule its variants out for good. So the mean's
+    slopes are basis functions with the prior's width (Rasmussen & Williams 2006, section 2.7).
+    """
+
+    def __init__(self, mean: AdditiveMean) -> None:
+        super().__init__()
+        self.__dict__["mean"] = mean  # belongs to the model; no second owner of its parameters
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **_: Any) -> Tensor:
+        """Covariance of variant numbers, `... x n x m`, or its diagonal."""
+        left, right = (SENSITIVITY_WIDTH * self.mean.slopes(x) for x in (x1, x2))
+        covariance: Tensor = (left * right).sum(-1) if diag else left @ right.mT
+        return covariance
 
 
 class LogResponseGP(SingleTaskGP):
@@ -162,6 +200,7 @@ class LogResponseGP(SingleTaskGP):
         )
         for kernel in covariance.kernels:
             kernel.outputscale = 0.1
+        mean = AdditiveMean(tables, scale, float(train_Y.mean()), float(train_Y.min()) - 2.0)
         variance = max(noise_sd**2, _LEAST_NOISE)
         noise = GaussianLikelihood(
             noise_prior=LogNormalPrior(math.log(variance), 1.0),
@@ -171,22 +210,30 @@ class LogResponseGP(SingleTaskGP):
             train_X,
             train_Y,
             likelihood=noise,
-            covar_module=covariance,
-            mean_module=AdditiveMean(tables, scale, float(train_Y.mean()), float(train_Y.min()) - 2.0),
+            covar_module=AdditiveKernel(covariance, SensitivityKernel(mean)),
+            mean_module=mean,
             outcome_transform=None,
         )
         self.to(train_X)
 
     def covariance(self, left: Tensor, right: Tensor) -> Tensor:
         """Prior covariance of variant numbers, dense: `n x d` and `m x d` give `n x m`."""
+        missed, doubt = self.covar_module.kernels
+        covariance: Tensor = self._missed(missed, left, right) + doubt.forward(left, right)
+        return covariance
+
+    def variance(self, codes: Tensor) -> Tensor:
+        """Prior variance at variant numbers `n x d`, `n`."""
+        missed, doubt = self.covar_module.kernels
+        amplitude = sum((kernel.outputscale for kernel in missed.kernels), torch.zeros(()))
+        variance: Tensor = amplitude + doubt.forward(codes, codes, diag=True)
+        return variance
+
+    def _missed(self, kernels: AdditiveKernel, left: Tensor, right: Tensor) -> Tensor:
         total = torch.zeros((), dtype=left.dtype)
-        for kernel in self.covar_module.kernels:
+        for kernel in kernels.kernels:
             total = total + kernel.outputscale * kernel.base_kernel.forward(left, right)
         return total
-
-    def variance(self) -> Tensor:
-        """Prior variance, the same everywhere."""
-        return sum((kernel.outputscale for kernel in self.covar_module.kernels), torch.zeros(()))
 
     def negative_log_posterior(self) -> Tensor:
         """Negative log of marginal likelihood times hyperparameter priors, per observation.
@@ -198,7 +245,10 @@ class LogResponseGP(SingleTaskGP):
         if len(y) > _MOST_FITTED:
             rows = y.argsort()[torch.linspace(0, len(y) - 1, _MOST_FITTED).long()]
             x, y = x[rows], y[rows]
-        noisy = self.covariance(x, x) + self.likelihood.noise * torch.eye(len(y), dtype=y.dtype)
+        # Without the doubt about sensitivities: they are among what is fitted.
+        noisy = self._missed(self.covar_module.kernels[0], x, x) + self.likelihood.noise * torch.eye(
+            len(y), dtype=y.dtype
+        )
         root = torch.linalg.cholesky(noisy)
         white = torch.linalg.solve_triangular(root, (y - self.mean_module(x))[:, None], upper=False)
         loss = white.square().sum() / 2 + root.diagonal().log().sum()

@@ -94,7 +94,7 @@ def test_dense_covariance_equals_gpytorchs_own() -> None:
     gp = model(MEASURED)
     with torch.no_grad():
         assert torch.allclose(gp.covariance(GRID, MEASURED), gp.covar_module(GRID, MEASURED).to_dense())
-        assert float(gp.variance()) == pytest.approx(float(gp.covar_module(GRID[:1]).to_dense()))
+        assert torch.allclose(gp.variance(GRID), gp.covar_module(GRID, diag=True))
 
 
 def test_without_draws_beliefs_equal_the_posterior_of_botorch() -> None:
@@ -226,7 +226,7 @@ def test_a_pending_candidate_moves_its_neighbours_as_the_posterior_of_botorch_sa
     )
     left = covariance[1, 1] - covariance[0, 1] ** 2 / covariance[0, 0]
     assert float(after.deviation[1] ** 2) == pytest.approx(float(left), rel=0.05)
-    assert float(after.deviation[0]) < 1e-3 * float(deviation[0]) + 1e-4
+    assert float(after.deviation[0]) < 0.01 * float(deviation[0])
 
 
 def test_conditioning_one_by_one_equals_conditioning_at_once() -> None:
@@ -238,7 +238,7 @@ def test_conditioning_one_by_one_equals_conditioning_at_once() -> None:
         at_once = EstimatedResponse(gp, MEASURED, loss(MEASURED), GRID[[3, 24]], 0, 0).believe(GRID)
     others = [row for row in range(27) if row not in (3, 24)]
     assert torch.allclose(field.belief().mean[0], at_once.mean[0], atol=1e-4)
-    assert torch.allclose(field.belief().deviation[others], at_once.deviation[others], rtol=1e-3, atol=1e-5)
+    assert torch.allclose(field.belief().deviation[others], at_once.deviation[others], rtol=1e-3, atol=2e-4)
 
 
 def test_what_is_left_out_beforehand_could_not_have_gained() -> None:
@@ -259,3 +259,28 @@ def test_a_known_cost_need_not_be_a_sum() -> None:
     asked.models["gmacs"] = KnownCostModel(lambda codes: 30.0 - codes.prod(-1))
     chosen, _ = asked.choose(1)
     assert float(chosen.prod()) > 0
+
+
+def test_a_stage_that_no_trial_changed_stays_in_doubt_and_one_that_was_changed_does_not() -> None:
+    tables = TABLES.clone()
+    tables[2, 2] = 5.0  # says that this variant ruins everything; no trial has had it
+    judged = GRID[(GRID[:, 2] == 0) & (GRID.sum(-1) > 0)]
+    gp = LogResponseGP(judged, loss(judged).log()[:, None], tables, 0.01)
+    from ax.generators.torch.botorch_modular.utils import fit_botorch_model
+
+    fit_botorch_model(gp, mll_class=None, mll_options={})
+    unknown, known = torch.tensor([[1.0, 1.0, 2.0], [1.0, 2.0, 0.0]], dtype=torch.float64)[:, None]
+    with torch.no_grad():
+        response = EstimatedResponse(gp, judged, loss(judged), GRID[:0], 0, 0)
+        doubt, certainty = (float(response.believe(codes).deviation) for codes in (unknown, known))
+    assert doubt > 0.5
+    assert certainty < 0.2
+
+
+def test_slopes_of_the_mean_are_its_derivatives() -> None:
+    gp = model(MEASURED)
+    weights = gp.mean_module.log_weights
+    automatic = torch.stack(
+        [torch.autograd.grad(value, weights, retain_graph=True)[0] for value in gp.mean_module(GRID)]
+    )
+    assert torch.allclose(gp.mean_module.slopes(GRID).detach(), automatic, atol=1e-9)
