@@ -14,7 +14,8 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
 from nas.strategy.pricing import Codes, Prices
-from nas.strategy.response import LogResponseGP, look_up
+from nas.strategy.prior import look_up
+from nas.strategy.response import LogResponseGP
 
 _CHUNK = 2048
 """Architectures predicted at once: bounds memory at `_CHUNK x n` numbers per kernel."""

@@ -13,7 +13,8 @@ from nas.strategy.acquisition import KnownCostAcquisition
 from nas.strategy.baseline import Baseline, Task
 from nas.strategy.improvement import expected_gain, strips
 from nas.strategy.posterior import Certainty, EstimatedResponse, LogNormal
-from nas.strategy.response import HammingKernel, KnownCostModel, LogResponseGP, look_up
+from nas.strategy.prior import HammingKernel, look_up
+from nas.strategy.response import KnownCostModel, LogResponseGP
 
 coordinates = st.floats(0.01, 1.0)
 points = st.lists(st.tuples(coordinates, coordinates), max_size=8)
