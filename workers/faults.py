@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import Final
 
 from nas.domain.job import Failure
@@ -34,6 +35,7 @@ WORTH_A_RETRY: Final[dict[str, tuple[str, str]]] = {
     "ray.exceptions.OutOfDiskError": ("disk_full", "The disk of the worker is full."),
     "ray.exceptions.ObjectStoreFullError": ("out_of_memory", "Ray's object store is full."),
 }
+_NO_SPACE = os.strerror(errno.ENOSPC)
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 SHAKY_DISK = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 
@@ -60,6 +62,8 @@ def timed_out(timeout_s: float) -> Failure:
 
 
 def _of_disk(error: BaseException) -> Failure | None:
+    if _NO_SPACE in str(error):  # libraries that write by themselves (safetensors) wrap the system's words
+        return Failure(code="disk_full", message=_shortened(_NO_SPACE), transient=True)
     if not isinstance(error, OSError) or error.errno not in (*FULL_DISK, *SHAKY_DISK):
         return None
     code = "disk_full" if error.errno in FULL_DISK else "disk_error"

@@ -14,7 +14,7 @@ from torch import Tensor
 from nas.domain.job import FeatureSet
 from nas.domain.teacher import Calibration
 from nas.domain.value import FrozenDict
-from nas.errors import EvaluationError, NotFound, TransientError
+from nas.errors import DiskFull, EvaluationError, NotFound
 from nas.estimation.calibration import NoisyLatents, noisy_latents
 from nas.estimation.feature_files import TensorFile
 from nas.estimation.features import (
@@ -57,7 +57,7 @@ def capture(
 
     Raises:
         EvaluationError: If the features would exceed `limit_bytes`, or the teacher gives something not finite.
-        TransientError: If the disk has no room; free some and try again.
+        DiskFull: If the disk has no room; free some and try again.
     """
     features = _reuse(store / key) or _make(teacher, calibration, store, key, limit_bytes)
     return FeatureSet(
@@ -109,7 +109,7 @@ def _require_room(store: Path, planned: int, limit_bytes: int) -> None:
         )
     free = shutil.disk_usage(store).free
     if planned + RESERVED_BYTES > free:
-        raise TransientError(
+        raise DiskFull(
             f"The captured features need {planned:,} bytes and only {free:,} are free.", "Free disk space."
         )
 

@@ -23,8 +23,11 @@ def save_checkpoint(path: Path, training: BlockTraining) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, partial, metadata={"progress": training.progress.model_dump_json()})
-    partial.replace(path)
+    try:
+        save_file(contiguous, partial, metadata={"progress": training.progress.model_dump_json()})
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)  # half a file would keep a full disk full
 
 
 def load_progress(path: Path) -> TrainingProgress | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 
 import pytest
+from safetensors import SafetensorError
 
 from nas.errors import CorruptArtifact, EvaluationError, NotCounted, TransientError, UnknownName
 from workers.faults import failure_of, timed_out
@@ -19,6 +20,11 @@ from workers.faults import failure_of, timed_out
         (MemoryError(), "out_of_memory", True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 TB"), "out_of_memory", True),
         (OSError(errno.ENOSPC, "No space left on device"), "disk_full", True),
+        (
+            SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            "disk_full",
+            True,
+        ),
         (OSError(errno.EIO, "Input/output error"), "disk_error", True),
         (ConnectionResetError(errno.ECONNRESET, "reset"), "connection_lost", True),
         (FileNotFoundError(errno.ENOENT, "No such file"), "unexpected_error", False),

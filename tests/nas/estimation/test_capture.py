@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nas.domain.teacher import Calibration, TeacherRef
-from nas.errors import CorruptArtifact, EvaluationError, NotFound, TransientError
+from nas.errors import CorruptArtifact, DiskFull, EvaluationError, NotFound
 from nas.estimation import capture as capture_module
 from nas.estimation.calibration import noisy_latents
 from nas.estimation.capture import capture, discard, planned_bytes
@@ -151,11 +151,11 @@ def test_too_much_is_refused_before_anything_is_written(
     assert list(tmp_path.glob("*/*.npy")) == []
 
 
-def test_a_full_disk_is_worth_another_try(
+def test_a_full_disk_is_told_as_such(
     teacher: LoadedTeacher, calibration: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capture_module, "RESERVED_BYTES", 1 << 60)
-    with pytest.raises(TransientError, match="free"):
+    with pytest.raises(DiskFull, match="free"):
         capture(teacher, calibration, tmp_path, "key")
 
 
