@@ -60,7 +60,7 @@ def test_intent_is_written_and_read_again(terminal: Terminal, search: str) -> No
 
 
 def test_bounds_move_one_by_one_and_can_be_dropped(terminal: Terminal, search: str) -> None:
-    assert terminal.ask("bounds", search)[0]["constraints"] == [{"metric": "noise_mse", "at_most": 10.0}]
+    assert terminal.ask("bounds", search)[0]["constraints"] == [{"metric": "noise_mse", "at_most": 10.0, "grid": []}]
     moved = terminal.ask("bounds", search, "params=20000", "noise_mse=0.5")[-1]
     assert {bound["metric"]: bound["at_most"] for bound in moved["constraints"]} == {
         "params": 20000,

@@ -89,7 +89,7 @@ def test_local_and_remote_commands_tell_the_same(
 def test_bounds_move_as_versions(folder: Path, finished: dict[str, Any]) -> None:
     versions = answer(folder, "bounds", finished["search"], "noise_mse=5", "--data", "data")
     assert [version["version"] for version in versions] == [0, 1]
-    assert versions[-1]["constraints"] == [{"metric": "noise_mse", "at_most": 5.0}]
+    assert versions[-1]["constraints"] == [{"metric": "noise_mse", "at_most": 5.0, "grid": []}]
     problem = answer(folder, "bounds", finished["search"], "noise_mse", "--data", "data", expect=2)["error"]
     assert problem["errors"][0]["nearest"] == "noise_mse_relative=0.05"
 

@@ -116,6 +116,7 @@ def poll_until_lost(workers: RayProcess) -> None:
 
 def test_a_cluster_that_never_answers_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_process, "LONGEST_JOIN_S", 2)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "of nobody's cluster")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         workers = RayProcess(DirectoryWorkspace(tmp_path), address=address, execute=act)

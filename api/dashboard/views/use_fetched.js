@@ -1,6 +1,7 @@
 /** Data of one panel, read again when its inputs change; the last answer stays while the next is on its way. */
 
 import { get } from "../client.js";
+import { isConnected, onConnection } from "../live.js";
 import { useEffect, useState } from "../vendor/preact-standalone.mjs";
 
 /**
@@ -27,5 +28,10 @@ export function useFetched(path, query = {}, inputs = []) {
       gone = true;
     };
   }, [path, round, ...inputs]);
+  useEffect(() => {
+    if (!state.problem) return undefined;
+    // What failed while the server was away is asked for again when it is back.
+    return onConnection(() => isConnected() && setRound((before) => before + 1));
+  }, [state.problem]);
   return { ...state, reload: () => setRound((before) => before + 1) };
 }
