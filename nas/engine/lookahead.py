@@ -10,6 +10,8 @@ WEIGHT_OF_NEWEST = 0.2
 NEGLIGIBLE = 0.01
 """Share of a worker's time that may be lost before it is worth claiming a trial early."""
 
+MARGIN = 1.5
+"""Of what the last turnaround would have needed: with every trial a model thinks a little longer."""
 MOST_ROUNDS = 4
 """Evaluations per worker that may be decided in advance, however slow suggestions are."""
 
@@ -58,7 +60,7 @@ class Lookahead:
         if parallelism == 1 or self._evaluation_s == 0:
             return 0
         share = self._turnaround_s / self._evaluation_s
-        return 0 if share < NEGLIGIBLE else min(MOST_ROUNDS * parallelism, math.ceil(parallelism * share))
+        return 0 if share < NEGLIGIBLE else min(MOST_ROUNDS * parallelism, math.ceil(parallelism * share * MARGIN))
 
 
 def _mixed(average: float, value: float) -> float:
