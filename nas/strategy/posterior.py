@@ -153,6 +153,7 @@ class EstimatedResponse:
         covariance = model.covariance(self._codes, self._codes)
         identity = torch.eye(len(covariance), dtype=covariance.dtype)
         amplitude = covariance.diagonal().mean()
+        self._jitter = 10 * _JITTER * amplitude
         known = len(data)
         noise = model.likelihood.noise.squeeze()
         root = psd_safe_cholesky(
@@ -162,10 +163,9 @@ class EstimatedResponse:
         mean = prior + gain @ (data - prior[:known])
         values = mean[None, :]
         if draws and len(mean):
-            spread = covariance - gain @ covariance[:known] + 10 * _JITTER * amplitude * identity
+            spread = covariance - gain @ covariance[:known] + self._jitter * identity
             normal = draw_sobol_normal_samples(len(mean), draws, dtype=mean.dtype, seed=seed)
             values = mean + normal @ _root(spread).mT
-        self._jitter = 10 * _JITTER * amplitude
         self._factor = psd_safe_cholesky(covariance + self._jitter * identity)
         self._weights = torch.cholesky_solve((values - prior).mT, self._factor)
         everywhere = torch.full((len(values), len(positive) + len(pending)), -torch.inf, dtype=mean.dtype)

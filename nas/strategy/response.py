@@ -48,6 +48,7 @@ class LogResponseGP(SingleTaskGP):
         train_Y: Log values, `n x 1`.
         tables: `d x k` contributions for the prior mean.
         noise_sd: Expected standard deviation of a log value.
+        features: `d x k` contributions for the kernel; the same by default.
     """
 
     def __init__(
