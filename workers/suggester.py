@@ -274,13 +274,13 @@ def _settle(question: Question, said: dict[str, Any]) -> None:
             )
             question.seconds = said["seconds"]
         case "refused":
-            question.refusal = _rebuilt(said["code"], said["message"], said["hint"])
+            question.refusal = rebuilt(said["code"], said["message"], said["hint"])
         case _:
             question.lapse = ("error", said["why"])
     question.is_settled = True
 
 
-def _rebuilt(code: str, message: str, hint: str) -> NasError:
+def rebuilt(code: str, message: str, hint: str) -> NasError:
     """The error that was raised on the other side, of the class that bears its code."""
     kinds = [NasError]
     for kind in kinds:

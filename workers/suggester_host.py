@@ -25,6 +25,7 @@ from nas.domain.value import FrozenDict
 from nas.engine.advice import Strategy
 from nas.errors import NasError
 from workers.child_process import ALIVE_S, OwnerLine, end_now
+from workers.memory import hand_back, keep_for_good
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def host(
     line.listen()
     settle()
     with contextlib.suppress(OSError):
-        threading.Thread(target=_beat, args=(line,), daemon=True).start()
+        beat(line)
         line.say("up")
         Thinker(line, make_strategy, load).serve()
     end_now()
@@ -84,6 +85,7 @@ class Thinker:
     def __init__(self, line: OwnerLine, make_strategy: MakePlainStrategy, load: Callable[[Search], None]) -> None:
         self._line, self._make_strategy, self._load = line, make_strategy, load
         self._matters: dict[int, Matter] = {}
+        self._is_loaded = False
 
     def serve(self) -> None:
         """Do what is told until the owner is gone.
@@ -98,7 +100,9 @@ class Thinker:
                 case "forget":
                     self._matters.pop(command["matter"], None)
                 case "ask":
-                    self._line.say(**self._answered(command), rss=psutil.Process().memory_info().rss)
+                    answer = self._answered(command)
+                    hand_back()
+                    self._line.say(**answer, rss=psutil.Process().memory_info().rss)
 
     def _load_ahead(self, search: str) -> None:
         try:
@@ -107,6 +111,9 @@ class Thinker:
             log.info("nothing is loaded ahead: %s", error)  # told when the strategy is made
         except Exception:
             log.warning("what suggestions need cannot be imported", exc_info=True)
+        if not self._is_loaded:
+            self._is_loaded = True
+            keep_for_good()
         self._line.say("loaded")
 
     def _answered(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -150,8 +157,12 @@ class Matter:
         return self._strategy.suggest(question["count"])
 
 
+def beat(line: OwnerLine) -> None:
+    """Begin to give signs of life while a thought takes long: how long it may take is for the owner to say."""
+    threading.Thread(target=_beat, args=(line,), daemon=True).start()
+
+
 def _beat(line: OwnerLine) -> None:
-    """Give signs of life while a thought takes long: how long it may take is for the owner to say."""
     with contextlib.suppress(OSError):
         while True:
             time.sleep(ALIVE_S)

@@ -32,7 +32,9 @@ def health(service: ServiceOf, caller: AnyCaller, search: SearchId) -> Document:
 
     Leave-one-out errors, calibration, additivity of block losses, stage sensitivities and the probability
     that something better remains, with a remedy for whatever is amiss. The models are fitted for
-    the first question after a trial has ended, which takes a second or two; the answer is kept until then.
+    the first question after a trial has ended, in a process aside, which takes a second or two, and some seconds
+    more where that process has to be started; the answer is kept until the next trial. Who would wait for too
+    long gets 503 and finds the answer later.
     """
     with service.reader() as uow:
         stands = standing(service, uow, visible_search(uow, caller, search))

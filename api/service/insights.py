@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,12 +17,12 @@ from nas.domain.metric import EXACT_METRICS
 from nas.domain.objective import OutcomeConstraint, Problem
 from nas.domain.search import Search
 from nas.errors import Fault, SpecError
+from nas.strategy.evidence import Evidence
+from nas.strategy.inquiry import About, inquiry, models_of
 
 if TYPE_CHECKING:
     from api.service.state import Service
     from nas.domain.cost import ExactCosts
-    from nas.strategy.evidence import Evidence
-    from nas.strategy.insight import Insight
     from storage.unit_of_work import SqlUnitOfWork
 
 _ENDED_BADLY: Final = [STATUSES.index(status.value) for status in (TrialStatus.ABANDONED, TrialStatus.FAILED)]
@@ -53,13 +54,11 @@ def standing(service: Service, uow: SqlUnitOfWork, search: Search) -> Standing:
 
 def read_health(service: Service, stands: Standing) -> Document:
     """The health report of a search."""
-
-    def work(insight: Insight) -> Document:
-        from nas.strategy.health import report
-
-        return report(insight)
-
-    return {"bounds_version": stands.search.bounds_version, **_asked(service, stands, "health", work, _NO_HEALTH)}
+    search = stands.search
+    return {
+        "bounds_version": search.bounds_version,
+        **_asked(service, stands, "health", search.problem, _NO_HEALTH),
+    }
 
 
 def read_recommendation(
@@ -76,7 +75,7 @@ def read_recommendation(
         "bounds": {bound.metric: bound.at_most for bound in asked.constraints},
         **_NO_RECOMMENDATION,
     }
-    return _asked(service, stands, asked.digest, lambda insight: insight.recommend(asked), nothing)
+    return _asked(service, stands, "recommendation", asked, nothing)
 
 
 def rebound(search: Search, problem: Problem, bounds: Mapping[str, float]) -> Problem:
@@ -98,46 +97,25 @@ def rebound(search: Search, problem: Problem, bounds: Mapping[str, float]) -> Pr
     return asked
 
 
-def _asked(
-    service: Service, stands: Standing, question: str, work: Callable[[Insight], Document], nothing: Document
-) -> Document:
-    search = stands.search
-    about = {"search": search.id, "last_event": stands.last_event, "trials": stands.trials}
-    if stands.costs is None:
-        return {**about, **nothing}
-    key = (search.id, stands.last_event, search.problem.digest)
-    return {**about, **service.insights.ask(key, question, lambda: _insight(stands), work)}
-
-
-def _insight(stands: Standing) -> Insight:
-    from nas.strategy.base import StrategyContext
-    from nas.strategy.bayesian import BayesianSearch
-    from nas.strategy.pricing import PricedSpace
-
-    BayesianSearch.load()
-    from nas.strategy.insight import Insight
-
-    assert stands.costs is not None
-    search = stands.search
-    context = StrategyContext(
-        priced=PricedSpace(search.space, stands.costs),
-        problem=search.problem,
-        seed=search.spec.seed,
-        initial_trials=search.spec.strategy.initial_trials,
-    )
-    return Insight(context, stands.evidence)
+def _asked(service: Service, stands: Standing, about: About, problem: Problem, nothing: Document) -> Document:
+    search, costs, evidence = stands.search, stands.costs, stands.evidence
+    stand = {"search": search.id, "last_event": stands.last_event, "trials": stands.trials}
+    if costs is None:
+        return {**stand, **nothing}
+    key = f"{about} {problem.digest} {models_of(search, costs, evidence)}"
+    question = functools.partial(inquiry, search, costs, evidence, about, problem)
+    return {**stand, **service.insights.ask(key, question)}
 
 
 def _evidence(columns: Columns) -> Evidence:
-    from nas.strategy.evidence import Evidence
-
     size = columns.size
     rows = np.flatnonzero((columns.codes[:size] >= 0).all(axis=1))
     estimated = {name: column for name, column in columns.metrics.items() if name not in EXACT_METRICS}
+    whole = ~columns.stopped_early[rows]  # what was stopped early is never recommended, whatever bound is asked about
     return Evidence(
         numbers=columns.number[rows],
         codes=columns.codes[rows],
-        means={name: column.mean[rows] for name, column in estimated.items()},
+        means={name: np.where(whole, column.mean[rows], np.nan) for name, column in estimated.items()},
         errors={name: column.sem[rows] for name, column in estimated.items()},
         hopeless=np.isin(columns.status[rows], _ENDED_BADLY),
         pending=np.isin(columns.status[rows], _OPEN),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +64,40 @@ class Evidence:
             hopeless=np.array(ends + [False] * len(waiting), dtype=bool),
             pending=np.array([False] * len(finished) + [True] * len(waiting), dtype=bool),
         )
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever an answer might."""
+        whole = hashlib.sha256()
+        for name, array in self._arrays():
+            whole.update(f"{name} {array.dtype} {array.shape} ".encode())
+            whole.update(array.tobytes())
+        return whole.hexdigest()
+
+    def document(self) -> dict[str, Any]:
+        """The same as lists, for another process; NaN where nothing was measured."""
+        columns = {name: array.tolist() for name, array in self._arrays() if "/" not in name}
+        means, errors = ({m: values.tolist() for m, values in of.items()} for of in (self.means, self.errors))
+        return {**columns, "stages": self.codes.shape[1], "means": means, "errors": errors}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Evidence:
+        """What `document` made."""
+        return cls(
+            numbers=np.array(document["numbers"], dtype=np.int64),
+            codes=np.array(document["codes"], dtype=np.int16).reshape(-1, document["stages"]),
+            means={name: np.array(values, dtype=np.float64) for name, values in document["means"].items()},
+            errors={name: np.array(values, dtype=np.float64) for name, values in document["errors"].items()},
+            hopeless=np.array(document["hopeless"], dtype=bool),
+            pending=np.array(document["pending"], dtype=bool),
+        )
+
+    def _arrays(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        for name in ("numbers", "codes", "hopeless", "pending"):
+            yield name, getattr(self, name)
+        for kind, columns in (("means", self.means), ("errors", self.errors)):
+            for name in sorted(columns):
+                yield f"{kind}/{name}", columns[name]
 
     def judged(self, priced: PricedSpace, problem: Problem) -> tuple[npt.NDArray[np.intp], Judged]:
         """The trials in which every metric of a problem has a value, and their positions.

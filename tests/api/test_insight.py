@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,14 +117,14 @@ def test_a_bound_that_means_nothing_is_refused_with_its_reason(served: Served, q
 
 
 def test_an_answer_is_kept_until_something_happens(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    import api.service.insights as insights
+    from workers.consultant import Consultant
 
     first = ask(served, "red-2/health")
-    made: list[object] = []
-    original = insights._insight
-    monkeypatch.setattr(insights, "_insight", lambda stands: made.append(stands) or original(stands))
+    asked: list[object] = []
+    original = Consultant.ask
+    monkeypatch.setattr(Consultant, "ask", lambda desk, about: asked.append(about) or original(desk, about))
     assert ask(served, "red-2/health") == first
-    assert made == []
+    assert asked == []
     with served.installation.database.unit_of_work() as uow:
         (trial,) = uow.trials.of_search("red-2", TrialStatus.RUNNING)
         done = trial.become(TrialStatus.COMPLETED, evaluation=an_evaluation(trial.architecture))
@@ -129,7 +133,7 @@ def test_an_answer_is_kept_until_something_happens(served: Served, monkeypatch: 
         uow.commit()
     after = ask(served, "red-2/health")
     assert (after["last_event"], after["points"]) == (first["last_event"] + 1, first["points"] + 1)
-    assert len(made) == 1
+    assert len(asked) == 1
 
 
 def test_the_client_returns_typed_answers(served: Served, tmp_path: Path) -> None:
@@ -169,6 +173,55 @@ def test_an_ended_search_can_be_asked(tmp_path: Path) -> None:
     served = serve(tmp_path)
     fill(served.installation.database, a_search("red-1", project="red"), 20, status=SearchStatus.COMPLETED)
     with served.http:
+        assert ask(served, "red-1/recommendation")["recommended"]
+
+
+def test_an_api_process_that_was_asked_knows_no_optimiser(tmp_path: Path) -> None:
+    served = serve(tmp_path)
+    fill(served.installation.database, a_search("red-1", project="red"), 20)
+    token = served.bearer("red/reader")["Authorization"]
+    asked = [
+        "import json, sys",
+        "from pathlib import Path",
+        "from starlette.testclient import TestClient",
+        "from api.installation import Installation",
+        "from api.server import make_app",
+        "from api.settings import Settings",
+        "if __name__ == '__main__':",
+        "    app = make_app(Installation(settings=Settings(data=Path(sys.argv[1]))))",
+        "    with TestClient(app, base_url='http://localhost') as http:",
+        "        for what in ('health', 'recommendation'):",
+        "            answer = http.get('/v1/searches/red-1/' + what, headers={'Authorization': sys.argv[2]})",
+        "            assert answer.status_code == 200, answer.text",
+        "    print(json.dumps([name for name in ('torch', 'ax', 'botorch') if name in sys.modules]))",
+    ]
+    program = tmp_path / "ask.py"
+    program.write_text("\n".join(asked), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(program), str(tmp_path), token],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_who_is_late_or_lost_is_a_problem_with_a_remedy_and_costs_nobody_else_an_answer(tmp_path: Path) -> None:
+    served = serve(tmp_path)
+    fill(served.installation.database, a_search("red-1", project="red"), 20)
+    with served.http:
+        desk = served.http.app.state.service.insights
+        desk._turns._patience_s = 0.2
+        answer = served.http.get("/v1/searches/red-1/health", headers=served.bearer("red/reader"))
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert answer.headers["retry-after"]
+        assert "took too long" in answer.json()["detail"]
+        desk._turns._patience_s = 120.0
+        assert ask(served, "red-1/health")["verdict"] in ("good", "fair")
+        os.kill(desk.consultant.process.pid, signal.SIGKILL)
         assert ask(served, "red-1/recommendation")["recommended"]
 
 

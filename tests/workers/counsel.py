@@ -1,0 +1,45 @@
+"""What answers in the consultant's process and does there what a test wants.
+
+A test says so by files in the folder that `$BLOCKSMITH_TEST_THOUGHTS` names: `hold` (think for as long as it is
+there), `die` (once), `die always`, `stumble`, `refuse`, `faulty`, `fail` (do not come up).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nas.errors import Fault, InfeasibleSpec, SpecError
+from tests.workers.thoughts import PLACE
+
+
+class Counsel:
+    """Answers with what it was asked, how often it was asked, and its process."""
+
+    def __init__(self) -> None:
+        self._folder = Path(os.environ[PLACE])
+        self._asked = 0
+        if (self._folder / "fail").exists():
+            raise ImportError("no such module")
+
+    def __call__(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        self._asked += 1
+        (self._folder / "begun").touch()
+        while (self._folder / "hold").exists():
+            time.sleep(0.01)
+        if (self._folder / "die").exists():
+            (self._folder / "die").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (self._folder / "die always").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (self._folder / "stumble").exists():
+            raise ZeroDivisionError("a bug")
+        if (self._folder / "refuse").exists():
+            raise InfeasibleSpec("No such network.", "Loosen the bound.")
+        if (self._folder / "faulty").exists():
+            raise SpecError((Fault("/latency", "needs a device", "cpu"),))
+        return {"about": dict(about), "asked": self._asked, "pid": os.getpid()}
