@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS, markdown_table, write_results
+from benchmarks.search.ablations import ablations
 from benchmarks.search.catalogue import MACRO, Spec, make_landscape, standard, table_spec
 from benchmarks.search.methods import load_methods
 from benchmarks.search.protocol import TASKS
@@ -27,8 +29,8 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         specs, skipped = _landscapes(arguments)
-        methods = _chosen("method", arguments.methods, list(load_methods()))
-        tasks = _chosen("task", arguments.tasks, list(TASKS))
+        methods = select("method", arguments.methods, list(load_methods()), {"ablations": ablations()})
+        tasks = select("task", arguments.tasks, list(TASKS))
         if min(arguments.evaluations, arguments.seeds, arguments.jobs) < 1:
             raise BadTable(["--evaluations, --seeds and --jobs have to be at least 1"])
     except BadTable as bad:
@@ -68,7 +70,7 @@ def _write(name: str, arguments: argparse.Namespace, groups: list[Group], found:
 def _landscapes(arguments: argparse.Namespace) -> tuple[dict[str, Spec], list[str]]:
     if arguments.table is None:
         specs, missing = standard(arguments.macro)
-        chosen = _chosen("landscape", arguments.landscapes, [*specs, *(line.split(":")[0] for line in missing)])
+        chosen = select("landscape", arguments.landscapes, [*specs, *(line.split(":")[0] for line in missing)])
         return {name: specs[name] for name in chosen if name in specs}, missing
     absent = [
         f"--{name} is needed with --table"
@@ -93,14 +95,14 @@ def _landscapes(arguments: argparse.Namespace) -> tuple[dict[str, Spec], list[st
     return {spec["name"]: spec}, []
 
 
-def _chosen(what: str, text: str, known: list[str]) -> list[str]:
-    if text == "all":
-        return known
-    names = [part.strip() for part in text.split(",") if part.strip()]
+def select(what: str, text: str, known: list[str], groups: Mapping[str, list[str]] | None = None) -> list[str]:
+    groups = {"all": known, **(groups or {})}
+    words = [part.strip() for part in text.split(",") if part.strip()]
+    names = dict.fromkeys(name for word in words for name in groups.get(word, [word]))
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise BadTable([f"there is no {what} {name!r}; there are {', '.join(known)}" for name in unknown])
-    return names
+        raise BadTable([f"there is no {what} {name!r}; there are {', '.join([*known, *groups])}" for name in unknown])
+    return list(names)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--landscapes", default="all", help="of the bench's own, separated by commas")
     parser.add_argument("--tasks", default="epsilon,front", help="also: grid (eight values of ε at once)")
-    parser.add_argument("--methods", default="all", help="names separated by commas")
+    parser.add_argument(
+        "--methods", default="all", help="names separated by commas; ablations: our engine and what is left of it"
+    )
     parser.add_argument("--evaluations", type=int, default=60, help="of each run, the warm-up included")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument(

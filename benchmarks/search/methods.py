@@ -91,26 +91,31 @@ class Entry:
         make: Makes one; imports what it needs.
         needs: Packages that have to be installed.
         needs_block_losses: Whether it is nothing without them.
+        is_ablation: Whether it is our engine without one of its parts.
+        random_warm_up: Whether its warm-up is the original, what was bought, and random architectures of the seed,
+            as many as everybody's: the shared warm-up would hide what the engine's warm start is worth.
     """
 
     make: Callable[[Task], Method]
     needs: tuple[str, ...] = ()
     needs_block_losses: bool = False
+    is_ablation: bool = False
+    random_warm_up: bool = False
 
 
 METHODS: dict[str, Entry] = {}
 
 
-def register(name: str, make: Callable[[Task], Method], *needs: str, needs_block_losses: bool = False) -> None:
-    """Enter a method; a name has one meaning."""
+def register(name: str, make: Callable[[Task], Method], *needs: str, **traits: bool) -> None:
+    """Enter a method; a name has one meaning. `traits` are the other fields of `Entry`."""
     if name in METHODS:
         raise ValueError(f"{name} is registered already")
-    METHODS[name] = Entry(make, needs, needs_block_losses)
+    METHODS[name] = Entry(make, needs, **traits)
 
 
 def load_methods() -> dict[str, Entry]:
     """All methods, ours first."""
-    from benchmarks.search import ours, peers  # they register themselves
+    from benchmarks.search import ablations, ours, peers  # they register themselves
 
-    assert ours, peers
+    assert ours, (ablations, peers)
     return METHODS

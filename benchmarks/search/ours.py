@@ -1,6 +1,7 @@
 """Our own strategies as methods of the bench, through the interface the engine uses.
 
-A variant of the engine (an ablation) is one line: `variant("blocksmith-NAME", …)`.
+A variant of the engine is one line: `variant("blocksmith-NAME", …)`; those that leave out a part of it are in
+`benchmarks.search.ablations`.
 """
 
 # ruff: noqa: D102  # the base class says what each of them does
@@ -45,7 +46,7 @@ class Ours(Method):
         see: Callable[[LandscapePrices], LandscapePrices] = lambda prices: prices,
     ) -> None:
         super().__init__(task)
-        self._strategy = make(StrategyContext(see(task.prices), task.problem, task.seed, WARM_UP))
+        self.strategy = make(StrategyContext(see(task.prices), task.problem, task.seed, WARM_UP))
         self._trials: list[Trial] = []
 
     def tell(self, codes: Codes, measured: Measured) -> None:
@@ -60,8 +61,8 @@ class Ours(Method):
         self._trials.append(trial)
 
     def ask(self) -> Codes | None:
-        self._strategy.update(self._trials, ())
-        suggestions = self._strategy.suggest(1)
+        self.strategy.update(self._trials, ())
+        suggestions = self.strategy.suggest(1)
         return self.task.prices.space.encode(suggestions[0].architecture) if suggestions else None
 
 
@@ -79,13 +80,18 @@ def variant(
     name: str,
     make: Callable[[StrategyContext], Strategy] = engine,
     see: Callable[[LandscapePrices], LandscapePrices] = lambda prices: prices,
-    needs_block_losses: bool = False,
+    **traits: bool,
 ) -> None:
     """Register a variant of our engine: another strategy, options of the same, or less to see."""
-    register(name, partial(Ours, make=make, see=see), "ax", "botorch", needs_block_losses=needs_block_losses)
+    register(name, partial(Ours, make=make, see=see), "ax", "botorch", **traits)
 
 
 variant("blocksmith")
-variant("blocksmith-without-block-losses", see=lambda prices: prices.without_block_losses(), needs_block_losses=True)
+variant(
+    "blocksmith-without-block-losses",
+    see=lambda prices: prices.without_block_losses(),
+    needs_block_losses=True,
+    is_ablation=True,
+)
 register("random", partial(Ours, make=partial(make_strategy, "random")))
 register("sobol", partial(Ours, make=partial(make_strategy, "sobol")), "botorch")

@@ -1,7 +1,8 @@
 """One run: a method on a landscape, with everybody's warm-up and everybody's number of evaluations.
 
 The warm-up is the original network and then, up to eight evaluations, our engine's own warm-start points; where block
-losses were bought by single replacements, these come second and are charged.
+losses were bought by single replacements, these come second and are charged. Only a method that leaves the engine's
+warm start out has a warm-up of its own, with as many evaluations: random architectures in place of those points.
 
 Nobody evaluates an architecture twice. A repeat costs nothing: the method hears the known value and is asked again,
 up to its patience; then a random new architecture stands in. The same goes for what an incomplete table lacks. All
@@ -53,8 +54,12 @@ class Ledger:
         return bool(self.landscape.holds(np.array([codes], dtype=np.int16))[0])
 
     def stand_in(self) -> Codes:
-        """A random architecture that was not evaluated yet."""
+        """A random architecture for a method that has no idea."""
         self.stand_ins += 1
+        return self.random()
+
+    def random(self) -> Codes:
+        """A random architecture that was not evaluated yet."""
         generator = np.random.default_rng((self.seed, len(self.seen)))
         while True:
             for row in self.landscape.sample(256, generator).tolist():
@@ -66,9 +71,10 @@ def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int)
     """One run as a line of the results: curves over evaluations, seconds, memory."""
     task = task_of(landscape, kind, seed, evaluations)
     ledger = Ledger(landscape, seed)
-    warm_up(task, ledger)
+    entry = load_methods()[name]
+    warm_up(task, ledger, entry.random_warm_up)
     began = time.process_time()
-    method = load_methods()[name].make(task)
+    method = entry.make(task)
     for codes, measured in ledger.seen.items():
         method.tell(codes, measured)
     prepared = time.process_time() - began
@@ -115,13 +121,13 @@ def task_of(landscape: Landscape, kind: str, seed: int, evaluations: int) -> Tas
     )
 
 
-def warm_up(task: Task, ledger: Ledger) -> None:
-    """Evaluate what everybody begins with."""
+def warm_up(task: Task, ledger: Ledger, at_random: bool = False) -> None:
+    """Evaluate what everybody begins with; `at_random`: as many, without the engine's warm start."""
     engine = Ours(task)
     for codes in (ledger.landscape.original, *ledger.landscape.bought)[: task.evaluations]:
         engine.tell(codes, ledger.evaluate(codes))
     while len(ledger.seen) < min(WARM_UP, task.evaluations) and not ledger.is_exhausted:
-        wanted = engine.ask()
+        wanted = ledger.random() if at_random else engine.ask()
         codes = ledger.stand_in() if wanted is None or wanted in ledger.seen else wanted
         engine.tell(codes, ledger.evaluate(codes))
 

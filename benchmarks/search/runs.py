@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.search.catalogue import Spec, make_landscape
-from benchmarks.search.methods import METHODS
+from benchmarks.search.landscape import Landscape
+from benchmarks.search.methods import METHODS, Entry
+from benchmarks.search.ours import WARM_UP
 from benchmarks.search.worker import ONE_THREAD
 
 Key = tuple[str, str, str, str, int, int]
@@ -96,12 +98,22 @@ def groups_of(
             left_out.append(f"{method}: skipped, {', '.join(absent)} is not installed (pip install '.[benchmarks]')")
             continue
         for landscape, spec in specs.items():
-            if METHODS[method].needs_block_losses and make_landscape(spec, 0).block_losses is None:
-                left_out.append(f"{method}: skipped on {landscape}, which has no block losses")
+            reason = out_of_place(METHODS[method], make_landscape(spec, 0))
+            if reason:
+                left_out.append(f"{method}: skipped on {landscape}, {reason}")
                 continue
             groups += [Group(landscape, spec, task, method, evaluations, tuple(range(seeds))) for task in tasks]
     groups.sort(key=lambda group: list(specs).index(group.landscape))
     return groups, left_out
+
+
+def out_of_place(entry: Entry, landscape: Landscape) -> str | None:
+    """Why a method cannot take part on a landscape, or would do the same there as another."""
+    if entry.needs_block_losses and landscape.block_losses is None:
+        return "which has no block losses"
+    if entry.random_warm_up and 1 + len(landscape.bought) >= WARM_UP:
+        return "where everybody's warm-up is what was bought"
+    return None
 
 
 def make_missing(groups: Sequence[Group], records: Records, jobs: int, progress: TextIO) -> list[str]:
