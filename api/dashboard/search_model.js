@@ -36,8 +36,18 @@ export class SearchModel {
     this.stale = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */ this.slow = undefined;
     this.unsubscribe = onNews((news) => {
-      if (!news || (news.search === id && news.last_event > this.lastEvent)) this.refresh();
+      if (!news || (news.search === id && news.last_event > this.known)) this.refresh();
     });
+  }
+
+  /**
+   * The event up to which all that is shown is known: search and points are asked for side by side, and the answer
+   * that was given first may be the older one.
+   *
+   * @returns {number}
+   */
+  get known() {
+    return Math.min(this.lastEvent, this.search?.last_event ?? 0);
   }
 
   /** Load everything: first what is in sight. @returns {Promise<void>} */

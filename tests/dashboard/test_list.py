@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Route, expect
 
 from tests.dashboard.browsers import Server, wait_for
@@ -13,7 +15,7 @@ def test_the_list_follows_its_searches(scene: Scene, server: Server, open_page: 
     row = page.get_by_role("row", name="first")
     expect(row).to_contain_text("created")
     scene.drive(first, trials=5)
-    expect(row).to_contain_text("running")
+    expect(row).to_contain_text(re.compile("running|draining"))  # how much is claimed ahead depends on the machine
     scene.drive(first)
     expect(row).to_contain_text("completed")
     expect(row).to_contain_text("12 / 12")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.browsers import Server, wait_for
 from tests.dashboard.conftest import Open
@@ -178,6 +178,33 @@ def test_trials_appear_while_they_finish_and_the_zoom_stays(scene: Scene, server
     assert line.get_attribute("aria-valuemax") == zoomed
     page.get_by_role("button", name="Reset zoom").click()
     wait_for(lambda: line.get_attribute("aria-valuemax") != zoomed)
+
+
+def test_an_answer_older_than_its_neighbour_is_asked_for_again(scene: Scene, server: Server, open_page: Open) -> None:
+    search = scene.submit("overtaken", trials=12)
+    scene.drive(search)
+    page = open_page(server.url, scene.key(), "/")
+    last = 0
+
+    def answer_as_before(route: Route) -> None:
+        nonlocal last
+        answer = route.fetch()
+        last = answer.json()["last_event"]
+        route.fulfill(response=answer, json={**answer.json(), "status": "draining", "last_event": last - 1})
+
+    page.route(f"**/v1/searches/{search}", answer_as_before)
+    page.goto(f"{server.url}/#/searches/{search}")
+    expect(page.locator(".search-header")).to_contain_text("draining")
+    page.wait_for_timeout(1_000)  # the stream is there, and nothing else asks
+    page.unroute(f"**/v1/searches/{search}")
+    page.evaluate(
+        """async (news) => {
+          const { keyName } = await import("/static/session.js");
+          new BroadcastChannel(`blocksmith.live.${keyName()}`).postMessage({ news });
+        }""",
+        {"search": search, "last_event": last, "status": "completed"},
+    )
+    expect(page.locator(".search-header")).to_contain_text("completed")
 
 
 def test_a_search_is_watched_from_before_its_first_result(scene: Scene, server: Server, open_page: Open) -> None:
