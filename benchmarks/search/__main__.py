@@ -20,8 +20,9 @@ from benchmarks.search.ablations import ablations
 from benchmarks.search.catalogue import MACRO, Spec, make_landscape, standard, table_spec
 from benchmarks.search.methods import load_methods
 from benchmarks.search.protocol import TASKS
-from benchmarks.search.runs import Group, Records, groups_of, make_missing
-from benchmarks.search.summary import by_method, comparison, tables
+from benchmarks.search.report import tables
+from benchmarks.search.runs import Group, Records, Run, groups_of, make_missing
+from benchmarks.search.summary import by_method, comparison, paired
 from benchmarks.search.tables import BadTable, TableOptions
 
 
@@ -41,22 +42,29 @@ def main() -> int:
     groups, left_out = groups_of(specs, tasks, methods, arguments.seeds, arguments.evaluations)
     for line in (*skipped, *left_out):
         print(line, file=sys.stderr)
-    asked = [group.key(seed) for group in groups for seed in group.seeds]
-    if arguments.fresh:
-        records.forget(set(asked))
-    failures = make_missing(groups, records, arguments.jobs, sys.stderr)
-    found = by_method(records.runs[key] for key in asked if key in records.runs)
-    _write(name, arguments, groups, found)
+    failures: list[str] = []
+    if not arguments.report:
+        if arguments.fresh:
+            records.forget({group.key(seed) for group in groups for seed in group.seeds})
+        failures = make_missing(groups, records, arguments.jobs, sys.stderr)
+    _write(name, arguments, groups, records.of(groups, every_seed=arguments.report))
     for line in failures:
         print(line, file=sys.stderr)
     return 1 if failures else 0
 
 
-def _write(name: str, arguments: argparse.Namespace, groups: list[Group], found: dict[str, Any]) -> None:
-    shown = tables(found)
+def _write(name: str, arguments: argparse.Namespace, groups: list[Group], runs: list[Run]) -> None:
+    landscapes = {group.landscape: make_landscape(group.spec, 0) for group in groups}
+    found, differences = by_method(runs), paired(runs)
+    shown = tables(found, differences, {name for name, land in landscapes.items() if land.is_deterministic})
     options = {key: value.name if isinstance(value, Path) else value for key, value in vars(arguments).items()}
-    bounds = {group.landscape: make_landscape(group.spec, 0).bounds.epsilon for group in groups}
-    document = {"options": options, "epsilon": bounds, "landscapes": found}
+    document = {
+        "options": options,
+        "epsilon": {name: land.bounds.epsilon for name, land in landscapes.items()},
+        "deterministic": {name: land.is_deterministic for name, land in landscapes.items()},
+        "landscapes": found,
+        "paired": differences,
+    }
     write_results(name, document, shown, arguments.results)
     if arguments.json:
         compared = {landscape: {"methods": comparison(tasks)} for landscape, tasks in found.items()}
@@ -120,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=1, help="processes at a time; more than one blurs nothing but speed"
     )
     parser.add_argument("--fresh", action="store_true", help="forget the runs asked for and make them anew")
+    parser.add_argument("--report", action="store_true", help="make no run; figures of all that are there")
     parser.add_argument("--json", action="store_true", help="print figures as JSON instead of tables")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of runs and reports")
     parser.add_argument("--macro", type=Path, default=MACRO, help="NAS-Bench-Macro's JSON file")

@@ -56,6 +56,8 @@ class Landscape(ABC):
     bounds: Bounds
     block_losses: list[Prices] | None
     bought: tuple[tuple[int, ...], ...] = ()
+    is_deterministic = False
+    """Whether measurements are the truth, and the landscape the same for every seed."""
 
     @property
     def original(self) -> tuple[int, ...]:

@@ -58,6 +58,7 @@ class TableLandscape(Landscape):
         self.sems = None if sems is None else sems[order]
         self.replicates = None if replicates is None else replicates[order]
         self.latencies = None if latencies is None else latencies[order]
+        self.is_deterministic = replicates is None and noise == 0
 
     def _keys(self, codes: Codes) -> npt.NDArray[np.int64]:
         keys: npt.NDArray[np.int64] = np.ravel_multi_index(tuple(codes.T.astype(np.int64)), self.cardinalities)

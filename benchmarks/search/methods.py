@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.search.landscape import Measured
 from benchmarks.search.prices import LandscapePrices
@@ -94,6 +95,8 @@ class Entry:
         is_ablation: Whether it is our engine without one of its parts.
         random_warm_up: Whether its warm-up is the original, what was bought, and random architectures of the seed,
             as many as everybody's: the shared warm-up would hide what the engine's warm start is worth.
+        each_epsilon: Evaluations that each ε of the grid gets after the warm-up; it takes part in that task only.
+            None: as many as everybody gets, in every task.
     """
 
     make: Callable[[Task], Method]
@@ -101,12 +104,13 @@ class Entry:
     needs_block_losses: bool = False
     is_ablation: bool = False
     random_warm_up: bool = False
+    each_epsilon: int | None = None
 
 
 METHODS: dict[str, Entry] = {}
 
 
-def register(name: str, make: Callable[[Task], Method], *needs: str, **traits: bool) -> None:
+def register(name: str, make: Callable[[Task], Method], *needs: str, **traits: Any) -> None:
     """Enter a method; a name has one meaning. `traits` are the other fields of `Entry`."""
     if name in METHODS:
         raise ValueError(f"{name} is registered already")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.search.catalogue import Spec, make_landscape
-from benchmarks.search.landscape import Landscape
+from benchmarks.search.landscape import GRID, Landscape
 from benchmarks.search.methods import METHODS, Entry
 from benchmarks.search.ours import WARM_UP
 from benchmarks.search.worker import ONE_THREAD
@@ -73,6 +73,15 @@ class Records:
                 file.write(("\n" if torn else "") + json.dumps(run) + "\n")
             self.runs[key_of(run)] = run
 
+    def of(self, groups: Sequence[Group], every_seed: bool = False) -> list[Run]:
+        """The runs that are there of what was asked for; `every_seed`: and of other seeds."""
+        if not every_seed:
+            keys = [group.key(seed) for group in groups for seed in group.seeds]
+            return [self.runs[key] for key in keys if key in self.runs]
+        known = {(group.landscape, group.task, group.method): group for group in groups}
+        asked = [(run, known.get((run["landscape"], run["task"], run["method"]))) for run in self.runs.values()]
+        return [run for run, group in asked if group and group.key(run["seed"]) == key_of(run)]
+
     def forget(self, keys: set[Key]) -> None:
         """Drop runs, in memory and in the file."""
         self.runs = {key: run for key, run in self.runs.items() if key not in keys}
@@ -102,7 +111,10 @@ def groups_of(
             if reason:
                 left_out.append(f"{method}: skipped on {landscape}, {reason}")
                 continue
-            groups += [Group(landscape, spec, task, method, evaluations, tuple(range(seeds))) for task in tasks]
+            for task in tasks:
+                number = _evaluations(METHODS[method], make_landscape(spec, 0), task, evaluations)
+                if number:
+                    groups.append(Group(landscape, spec, task, method, number, tuple(range(seeds))))
     groups.sort(key=lambda group: list(specs).index(group.landscape))
     return groups, left_out
 
@@ -114,6 +126,14 @@ def out_of_place(entry: Entry, landscape: Landscape) -> str | None:
     if entry.random_warm_up and 1 + len(landscape.bought) >= WARM_UP:
         return "where everybody's warm-up is what was bought"
     return None
+
+
+def _evaluations(entry: Entry, landscape: Landscape, task: str, asked: int) -> int:
+    """Number of evaluations of a method, 0 where it does not take part."""
+    if entry.each_epsilon is None:
+        return asked
+    warm = max(WARM_UP, 1 + len(landscape.bought))
+    return warm + GRID * entry.each_epsilon if task == "grid" else 0
 
 
 def make_missing(groups: Sequence[Group], records: Records, jobs: int, progress: TextIO) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.search.runs import Run
 
+WHOLE = "blocksmith"
 CHECKPOINTS = (20, 40, 60)
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -46,6 +47,7 @@ def figures(runs: Sequence[Run]) -> Row:
     needed = [run["within"] or np.inf for run in runs]
     return {
         "runs": len(runs),
+        "evaluations": evaluations,
         "regret": {str(n): described([at(run["regret"], n) for run in runs]) for n in points},
         "hypervolume": {str(n): described([at(run["hypervolume"], n) for run in runs]) for n in points},
         "solved": {str(n): solved_share(runs, n) for n in points},
@@ -74,15 +76,26 @@ def by_method(runs: Iterable[Run]) -> dict[str, dict[str, dict[str, Row]]]:
     }
 
 
-def tables(found: dict[str, dict[str, dict[str, Row]]]) -> dict[str, list[Row]]:
-    """Rows to show, by title."""
-    shown = {}
-    for landscape, tasks in found.items():
-        for task, methods in tasks.items():
-            what = "hypervolume" if task == "front" else "regret"
-            title = f"{landscape}, task {task}: {what}, median / mean (95 % interval of the mean)"
-            shown[title] = [_row(name, row, task) for name, row in methods.items()]
-    return shown
+def paired(runs: Iterable[Run]) -> list[Row]:
+    """The engine minus each of its variants, seed by seed: with and without a part on the same landscape and noise.
+
+    One row per landscape, task and variant, with `described` differences of regret, or of hypervolume for the front.
+    """
+    curves: dict[tuple[str, str, str], dict[int, list[float]]] = {}
+    for run in runs:
+        curve = run["hypervolume" if run["task"] == "front" else "regret"]
+        curves.setdefault((run["landscape"], run["task"], run["method"]), {})[run["seed"]] = curve
+    rows = []
+    for (landscape, task, method), variant in curves.items():
+        whole = curves.get((landscape, task, WHOLE), {})
+        seeds = sorted(set(whole) & set(variant))
+        if not method.startswith(f"{WHOLE}-") or not seeds:
+            continue
+        points = checkpoints(max(len(curve) for curve in variant.values()))
+        differences = {str(n): [at(whole[seed], n) - at(variant[seed], n) for seed in seeds] for n in points}
+        described_ones = {n: described(values) for n, values in differences.items()}
+        rows.append({"landscape": landscape, "task": task, "variant": method, "seeds": len(seeds), **described_ones})
+    return rows
 
 
 def comparison(tasks: dict[str, dict[str, Row]]) -> dict[str, Row]:
@@ -102,30 +115,6 @@ def comparison(tasks: dict[str, dict[str, Row]]) -> dict[str, Row]:
         row["peak_mb"] = max(r["peak_mb"] for r in (epsilon, front, grid) if r)
         document[name] = row
     return document
-
-
-def _row(name: str, row: Row, task: str) -> Row:
-    what = "hypervolume" if task == "front" else "regret"
-    shown: Row = {"method": name, "runs": row["runs"]}
-    shown |= {f"at {n}": _interval(values) for n, values in row[what].items()}
-    if task != "front":
-        shown |= {f"solved at {n}": f"{share:.0%}" for n, share in row["solved"].items()}
-        shown["evaluations to 2 %"] = _known(row["evaluations_to_2_percent"])
-    if task != "epsilon":
-        shown |= {f"grid at {n}": f"{share:.0%}" for n, share in row["grid_solved"].items()}
-    shown["CPU s"] = row["cpu_s_per_suggestion"]
-    shown["CPU s at the end"] = row["cpu_s_at_the_end"]
-    shown["peak MB"] = row["peak_mb"]
-    shown["repeats"] = row["repeats"]
-    return shown
-
-
-def _interval(values: dict[str, float]) -> str:
-    return f"{values['median']:.3f} / {values['mean']:.3f} ({values['low']:.3f} to {values['high']:.3f})"
-
-
-def _known(number: float | None) -> str:
-    return "more" if number is None else f"{number:g}"
 
 
 def _grid_share(runs: Sequence[Run], evaluations: int) -> float:

@@ -7,6 +7,9 @@ answer rounded to the nearest variants. It always draws the front; the ε task r
 improvement, rounded alike. In the grid task the evaluations left are shared out among the values of ε; for the front
 among eight between the least and the greatest loss of the warm-up, evenly in log-loss. Each search learns from the
 warm-up and from its own points.
+
+`toc-sr-40-each`: the same in the grid task with forty evaluations for every ε, as the paper gives them. The searches
+take turns, so that what all of them need together is eight times what the slowest needs.
 """
 
 # ruff: noqa: D102  # the base class says what each of them does
@@ -149,3 +152,4 @@ class TocSR(ContinuousBox):
 
 register("nanosd", NanoSD, "botorch")
 register("toc-sr", TocSR, "botorch")
+register("toc-sr-40-each", TocSR, "botorch", each_epsilon=40)
