@@ -10,7 +10,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from nas.engine.events import EngineEvent
+from nas.engine.events import EngineEvent, Fact
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -30,6 +30,8 @@ class Metrics:
         suggestion_seconds: Time a strategy took for one suggestion.
         fall_backs: Suggestions that a fall-back made instead of the strategy, by reason.
         evaluation_seconds: Time a worker took for one evaluation; results out of the journal are left out.
+        stopped_early: Evaluations that a worker stopped because a bound was clearly exceeded.
+        spared: Evaluations that were not run for it: the sum of the shares of samples not seen.
         lease_losses: Searches that another coordinator took over while this one thought it had them.
         retries: Attempts that failed and were tried again, by the failure's code.
         http_requests: Requests by method, route template and status.
@@ -51,6 +53,12 @@ class Metrics:
         self.evaluation_seconds = Histogram(
             "blocksmith_evaluation_seconds", "Time of one evaluation on its worker", buckets=_EVALUATION_S, registry=r
         )
+        self.stopped_early = Counter(
+            "blocksmith_evaluations_stopped_early", "Evaluations stopped clearly beyond a bound", registry=r
+        )
+        self.spared = Counter(
+            "blocksmith_evaluations_spared", "Whole evaluations' worth of samples not looked at", registry=r
+        )
         self.lease_losses = Counter("blocksmith_lease_losses", "Searches lost to another coordinator", registry=r)
         self.retries = Counter(
             "blocksmith_retries", "Attempts that failed and were tried again", ["code"], registry=r
@@ -71,8 +79,15 @@ class Metrics:
             self.fall_backs.labels(reason=str(facts["reason"])).inc(int(facts["trials"]))
         elif event.kind == "trial" and facts.get("status") in ("completed", "abandoned", "failed", "cancelled"):
             self.trials.labels(status=str(facts["status"])).inc()
-            if facts.get("how") == "evaluated" and (seconds := float(facts.get("seconds", 0.0))) > 0:
-                self.evaluation_seconds.observe(seconds)
+            if facts.get("how") in ("evaluated", "stopped early"):
+                self._note_evaluation(facts)
+
+    def _note_evaluation(self, facts: Mapping[str, Fact]) -> None:
+        if (seconds := float(facts.get("seconds", 0.0))) > 0:  # not out of the journal
+            self.evaluation_seconds.observe(seconds)
+            if facts["how"] == "stopped early":
+                self.stopped_early.inc()
+                self.spared.inc(1.0 - float(facts["share"]))
 
     def set_searches(self, counts: Mapping[str, int]) -> None:
         """Replace the number of searches by status; statuses left out become zero."""

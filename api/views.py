@@ -80,8 +80,9 @@ def trial_document(
         "origin": trial.origin,
         "architecture": complete_architecture(trial, search),
         "metrics": {name: measurement_document(value) for name, value in metrics.items()},
-        "feasible": evaluation is not None and problem.is_feasible(evaluation.metrics),
+        "feasible": trial.is_feasible(problem),
         "screened": evaluation is not None and not any(name in FIDELITY_METRICS for name in evaluation.metrics),
+        "share": evaluation.share if evaluation else 1.0,
         "violations": violations(problem, {name: value.mean for name, value in metrics.items()}),
         "attempts": len(trial.attempts),
         "failure": trial.failure.model_dump(mode="json") if trial.failure else None,
@@ -113,6 +114,7 @@ def front_document(search: Search, trials: Sequence[Trial], latencies: Mapping[i
         "seed": search.spec.seed,
         "bounds": bounds_document(search.problem),
         "trials": len(trials),
+        "stopped_early": sum(trial.is_partial for trial in trials),
         "architectures_in_space": search.space.size,
         "points": [{field: point[field] for field in fields} for point in points],
     }

@@ -21,6 +21,7 @@ class TrialPoint(NamedTuple):
         changed: Id of the event that tells of its last write.
         choices: Variant by stage; a stage left out keeps the teacher's block.
         metrics: `[mean, standard error, unit]` by name; empty while it has no verdict.
+        share: Share of the hold-out samples that was seen; below 1 when its evaluation was stopped early.
     """
 
     number: int
@@ -30,6 +31,7 @@ class TrialPoint(NamedTuple):
     bounds_version: int
     choices: dict[str, str]
     metrics: dict[str, list[Any]]
+    share: float = 1.0
 
 
 def point_of(trial: Trial) -> str:
@@ -37,7 +39,8 @@ def point_of(trial: Trial) -> str:
     measured = {} if trial.evaluation is None else trial.evaluation.metrics
     metrics = {name: (value.mean, value.sem, value.unit) for name, value in measured.items()}
     facts = (trial.origin, trial.bounds_version, dict(trial.architecture.choices), metrics)
-    return json.dumps(facts, separators=(",", ":"))
+    share = (trial.evaluation.share,) if trial.evaluation is not None and trial.is_partial else ()
+    return json.dumps((*facts, *share), separators=(",", ":"))
 
 
 class SqlTrialPoints:

@@ -45,7 +45,7 @@ def run_job(job: Job, workspace: Workspace, execute: Execute = estimate) -> Outc
             known = recall(job, workspace)
             result = known or execute(job, workspace)
             if known is None:
-                workspace.journal.record(job.key, result.model_dump_json())
+                workspace.journal.record(job.payload.key_of(result), result.model_dump_json())
         except Exception as error:
             seconds = time.monotonic() - started
             log.exception("job failed", extra={"seconds": round(seconds, 3)})
@@ -63,11 +63,12 @@ def alone(job: Job, workspace: Workspace) -> Iterator[None]:
 
     A coordinator that is stopped, or was killed a moment ago, may have a worker on a job that its
     successor asks for as well. The second worker waits here, and then finds the result in the journal.
+    One that stops at other limits is no other job here: what the first finds may be good for both.
     The operating system lets go of the lock when its holder dies.
     """
     folder = workspace.scratch / "locks"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / f"{job.key}.lock"):
+    with FileLock(folder / f"{job.payload.keys[0]}.lock"):
         yield
 
 

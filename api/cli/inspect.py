@@ -73,7 +73,8 @@ def front(
             plot_front(found, shown, client.trials(found.search), plot)
     title = f"Front of {found.search} ({_bounds_in_words(shown.bounds)})"
     drawn = () if plot is None else (f"Drawn into {plot}",)
-    answer(shown, points_in_words(title, shown.points), *drawn, as_json=as_json)
+    cut = (f"{shown.stopped_early} more were stopped early, clearly beyond a bound.",) if shown.stopped_early else ()
+    answer(shown, points_in_words(title, shown.points), *cut, *drawn, as_json=as_json)
 
 
 def points_in_words(title: str, points: Sequence[FrontPoint | TrialDocument]) -> Table | str:
@@ -104,6 +105,8 @@ def _verdict(point: FrontPoint | TrialDocument) -> str:
     status = getattr(point, "status", None)  # a point of the front has none: it was completed
     if point.feasible:
         return "yes"
+    if (share := getattr(point, "share", 1.0)) < 1:
+        return f"stopped at {100 * share:.3g} %"
     return "no" if status is None or status.value == "completed" else str(status.value)
 
 

@@ -95,7 +95,8 @@ class SearchProgress:
         facts = event.facts
         if facts.get("status") in _TRIED:
             self._tried += 1
-            self._note_best(facts)
+            if "share" not in facts:  # what was stopped early is never the best
+                self._note_best(facts)
         elif facts.get("how") == "reopened":
             self._tried -= 1
         best = f"  [dim]best {self._objective} {self._best:,.5g}[/]" if self._best else ""

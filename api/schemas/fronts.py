@@ -51,6 +51,7 @@ class FrontDocument(Document):
 
     Attributes:
         axes: The metrics compared; one or two.
+        stopped_early: How many trials take no part because their evaluation was stopped, clearly beyond a bound.
         best: Feasible trial of least first objective, or the least violating one; null before the first.
         knee: Trial of the front farthest from the line between its ends: where more cost buys little.
         grid: Answers by rising ε, where a bound has a grid.
@@ -64,6 +65,7 @@ class FrontDocument(Document):
         bounds_version=0,
         axes=["params", "noise_mse_relative"],
         trials=9,
+        stopped_early=2,
         architectures_in_space=55_296,
         points=[A_POINT],
         best=A_TRIAL,
@@ -78,6 +80,7 @@ class FrontDocument(Document):
     bounds_version: int
     axes: list[str]
     trials: int
+    stopped_early: int = 0
     architectures_in_space: int
     points: list[FrontPoint]
     best: TrialDocument | None
@@ -135,6 +138,7 @@ class PointsDocument(Document):
         next: Ask with `after` set to this for the next rows; null on the last page.
         variants: Per stage, the names that `codes` counts.
         codes: Per trial, the variant's position at each stage.
+        share: Per trial, the share of the hold-out samples that was seen; below 1 where it was stopped early.
         changed: Per trial, an event id not before its last change.
     """
 
@@ -148,6 +152,7 @@ class PointsDocument(Document):
         origin=["teacher", "sobol"],
         bounds_version=[0, 0],
         codes=[[0, 0], [1, 0]],
+        share=[1.0, 1.0],
         metrics={"params": {"unit": "parameters", "mean": [620_000.0, None], "sem": [0.0, None]}},
         changed=[40, 63],
     )
@@ -161,5 +166,6 @@ class PointsDocument(Document):
     origin: list[str]
     bounds_version: list[int]
     codes: list[list[int]]
+    share: list[float]
     metrics: dict[str, MetricColumns]
     changed: list[int]

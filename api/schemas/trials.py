@@ -18,6 +18,7 @@ A_TRIAL: dict[str, Any] = {
     },
     "feasible": True,
     "screened": False,
+    "share": 1.0,
     "violations": {},
     "attempts": 1,
     "failure": None,
@@ -36,6 +37,8 @@ class TrialFacts(Document):
         metrics: What was measured; empty while it was not.
         feasible: Whether every bound asked about is respected by the measured means.
         screened: Whether it broke an exact bound and nothing was spent on its fidelity.
+        share: Share of the hold-out samples its fidelity was measured on. Below 1 it was stopped early, clearly
+            beyond a bound: never feasible, never on a front, and evaluated again when the bounds allow it.
         violations: By how much a metric exceeds its bound, in the metric's unit; bounds respected are left out.
         bounds_version: Version of the bounds in force when it was proposed.
     """
@@ -47,6 +50,7 @@ class TrialFacts(Document):
     metrics: dict[str, MeasurementDocument]
     feasible: bool
     screened: bool
+    share: float = 1.0
     violations: dict[str, float]
     failure: FailureDocument | None = None
     bounds_version: int

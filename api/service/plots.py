@@ -25,7 +25,7 @@ def read_front(service: Service, uow: SqlUnitOfWork, search: Search, version: in
         points = [_point(columns, row, bool(front.feasible[row])) for row in front.rows]
         best = None if front.best is None else int(columns.number[front.best])
         knee = None if front.knee is None else int(columns.number[front.knee])
-        trials = columns.size
+        trials, stopped_early = columns.size, int(columns.stopped_early.sum())
         grid = [_answer(columns, part) for part in problem.parts] if len(problem.parts) > 1 else []
         missed = None
         if front.best is not None and not front.feasible[front.best]:
@@ -40,6 +40,7 @@ def read_front(service: Service, uow: SqlUnitOfWork, search: Search, version: in
         "bounds_version": version,
         "axes": list(front.axes),
         "trials": trials,
+        "stopped_early": stopped_early,
         "architectures_in_space": search.space.size,
         "points": points,
         "best": None if best is None else trial_document(uow.trials.get(search.id, best), search, None, problem),
@@ -92,6 +93,7 @@ def read_points(
             "origin": [columns.origins[code] for code in columns.origin[rows].tolist()],
             "bounds_version": columns.bounds_version[rows].tolist(),
             "codes": columns.codes[rows].tolist(),
+            "share": columns.share[rows].tolist(),
             "metrics": {
                 name: {
                     "unit": column.unit,

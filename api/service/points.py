@@ -52,6 +52,7 @@ class Columns:
         size: Number of trials.
         codes: Variant number per trial and stage; -1 for a variant outside the space.
         changed: Event that tells of each trial's last write.
+        share: Share of the hold-out samples that was seen; below 1 where an evaluation was stopped early.
     """
 
     space: SearchSpace
@@ -62,6 +63,7 @@ class Columns:
     origin: Array = field(default_factory=lambda: np.zeros(0, np.int16))
     bounds_version: Array = field(default_factory=lambda: np.zeros(0, np.int32))
     changed: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    share: Array = field(default_factory=lambda: np.zeros(0, np.float64))
     codes: Array = field(init=False)
     metrics: dict[str, MetricColumn] = field(default_factory=dict)
     origins: list[str] = field(default_factory=list)
@@ -101,8 +103,13 @@ class Columns:
 
     @property
     def measured(self) -> Array:
-        """Which trials are completed."""
-        return np.asarray(self.status[: self.size] == COMPLETED)
+        """Which trials have a verdict that may win or stand on a front: completed, and not stopped early."""
+        return np.asarray((self.status[: self.size] == COMPLETED) & ~self.stopped_early)
+
+    @property
+    def stopped_early(self) -> Array:
+        """Which trials were evaluated on some of the hold-out samples only."""
+        return np.asarray(self.share[: self.size] < 1)
 
     def architecture(self, row: int) -> dict[str, str]:
         """Variant of every searched stage, in the order of execution."""
@@ -129,7 +136,7 @@ class Columns:
         return row
 
     def _grow(self, room: int) -> None:
-        for name in ("number", "status", "origin", "bounds_version", "changed", "codes"):
+        for name in ("number", "status", "origin", "bounds_version", "changed", "share", "codes"):
             setattr(self, name, _resized(getattr(self, name), room, 0))
         for column in self.metrics.values():
             column.mean, column.sem = _resized(column.mean, room, np.nan), _resized(column.sem, room, np.nan)
@@ -139,6 +146,7 @@ class Columns:
         self.origin[row] = self._origin_code(point.origin)
         self.bounds_version[row] = point.bounds_version
         self.changed[row] = point.changed
+        self.share[row] = point.share
         self.codes[row] = [
             positions.get(point.choices.get(choices.stage, TEACHER_VARIANT), -1)
             for choices, positions in zip(self.space.stages, self._positions, strict=True)

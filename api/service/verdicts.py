@@ -51,7 +51,7 @@ class History:
 
 
 def violation(columns: Columns, problem: Problem) -> Array:
-    """Sum of relative violations of every trial; infinite where a bounded metric or any verdict is missing."""
+    """Sum of relative violations of every trial; infinite where a bounded metric or a whole verdict is missing."""
     total = np.where(columns.measured, 0.0, np.inf)
     for bound in problem.constraints:
         relative = np.maximum(0.0, columns.mean(bound.metric) / bound.at_most - 1.0)
@@ -165,7 +165,7 @@ def _coordinate(columns: Columns, name: str, first_bound: float | None, initial_
                 return _MARGIN * float(mean[its_row[0]]), f"{_MARGIN} times the teacher's"
     elif first_bound is not None:
         return _TIMES_EPSILON * first_bound, "twice the first bound"
-    initial = mean[:initial_trials]
+    initial = np.where(columns.measured, mean, np.nan)[:initial_trials]
     open_yet = columns.size < initial_trials or not columns.measured[:initial_trials].any()
     if open_yet or np.isnan(initial).all():
         return math.nan, f"the worst of the first {initial_trials} trials, which are not all known yet"

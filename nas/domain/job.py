@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nas.domain.architecture import Architecture
 from nas.domain.device import LatencyMeasurement, LatencyProtocol
@@ -30,10 +30,23 @@ class Payload(Value):
     @property
     def key(self) -> str:
         """Identity of the work: where the teacher's files lie does not matter, what they hold does."""
+        return digest_of(self._identity())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys under which a journal may hold a result of this work, the best one first."""
+        return (self.key,)
+
+    def key_of(self, result: Result) -> str:
+        """The one of `keys` under which a result of this work is entered."""
+        del result
+        return self.key
+
+    def _identity(self) -> dict[str, Any]:
         document: dict[str, Any] = self.model_dump(mode="json")
         if self.teacher.fingerprint:
             document["teacher"] = self.teacher.fingerprint
-        return digest_of(document)
+        return document
 
 
 class CaptureFeatures(Payload):
@@ -83,6 +96,8 @@ class EvaluateArchitecture(Payload):
         weights: Artifact digest per stage whose variant has weights of its own.
         metrics: Fidelity metrics to compute.
         batch: Latents per forward pass.
+        stop_beyond: Limits by metric. The evaluation ends as soon as one of them is clearly exceeded
+            (`nas.domain.stopping`); empty to see every sample.
     """
 
     kind: Literal["evaluate"] = "evaluate"
@@ -90,6 +105,40 @@ class EvaluateArchitecture(Payload):
     weights: FrozenDict[str, str]
     metrics: tuple[str, ...]
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
+    stop_beyond: FrozenDict[str, Annotated[float, Field(gt=0)]] = FrozenDict()
+
+    @model_validator(mode="after")
+    def _limits_are_measured(self) -> EvaluateArchitecture:
+        strangers = sorted(set(self.stop_beyond) - set(self.metrics))
+        if strangers:
+            raise ValueError(f"stop_beyond names what is not measured: {', '.join(strangers)}")
+        return self
+
+    @property
+    def whole(self) -> EvaluateArchitecture:
+        """The same without limits: what it finds is valid under all of them."""
+        unlimited: EvaluateArchitecture = self.evolve(stop_beyond=FrozenDict())
+        return unlimited
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """That of the whole evaluation, then that of the limited one."""
+        return (self.whole.key, self.key) if self.stop_beyond else (self.key,)
+
+    @property
+    def stopped_key(self) -> str:
+        """Where searches find what was stopped under anybody's limits; whoever takes it has to check it."""
+        return digest_of({**self.whole._identity(), "stopped": True})
+
+    def key_of(self, result: Result) -> str:
+        """That of the whole evaluation unless it was stopped: then only those with the same limits may take it."""
+        return self.key if isinstance(result, Evaluation) and result.is_partial else self.whole.key
+
+    def _identity(self) -> dict[str, Any]:
+        document = super()._identity()
+        if not self.stop_beyond:  # keys from before there were limits stay valid
+            del document["stop_beyond"]
+        return document
 
 
 class ExportNetwork(Payload):
@@ -128,12 +177,19 @@ class Evaluation(Value):
         metrics: Everything measured, fidelity and cost.
         band_noise_mse: `noise_mse` per timestep band, early to late.
         stage_distances: Feature distance per stage, along the assembled network.
+        share: Share of the hold-out samples that was seen; below 1 when the evaluation was stopped early.
     """
 
     kind: Literal["evaluation"] = "evaluation"
     metrics: FrozenDict[str, Measurement]
     band_noise_mse: tuple[float, ...] = ()
     stage_distances: FrozenDict[str, float] = FrozenDict()
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it was stopped before the last sample: it tells that a bound is broken, and no more."""
+        return self.share < 1
 
 
 class ExportedNetwork(Value):

@@ -20,8 +20,8 @@ class TrialStatus(str, Enum):
                ├──▶ COMPLETED                 known already, or screened by an exact bound
                └──▶ CANCELLED ◀── RUNNING
 
-    A screened trial becomes a candidate again when a later version of the bounds no longer rules it
-    out (`Trial.become` refuses the step to any other completed trial).
+    A trial that was screened or stopped early becomes a candidate again when a later version of the
+    bounds no longer rules it out (`Trial.become` refuses the step to any other completed trial).
     """
 
     CANDIDATE = "candidate"

@@ -14,6 +14,7 @@ from nas.domain.lifecycle import Intent, SearchStatus, require_search_step
 from nas.domain.metric import MetricName
 from nas.domain.objective import OutcomeConstraint, Problem, require_one_grid
 from nas.domain.search_space import SearchSpace
+from nas.domain.stopping import limits_of
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.domain.value import FrozenDict, Value
 
@@ -31,7 +32,13 @@ class Budget(Value):
 
 
 class FidelityProtocol(Value):
-    """How candidates are judged against the teacher."""
+    """How candidates are judged against the teacher.
+
+    Attributes:
+        batch: Latents per forward pass.
+        stop_early: End an evaluation when a fidelity is clearly beyond its bound, after an eighth, a quarter or
+            half of the hold-out samples.
+    """
 
     metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = (
         "noise_mse",
@@ -39,6 +46,7 @@ class FidelityProtocol(Value):
         "feature_distance",
     )
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
+    stop_early: bool = True
 
 
 class LatencySpec(Value):
@@ -149,6 +157,13 @@ class Search(Value):
     def bounds_version(self) -> int:
         """Number of the problem in force; the spec's own is version 0."""
         return len(self.problems) - 1
+
+    @property
+    def stop_beyond(self) -> FrozenDict[str, float]:
+        """Limits beyond which an evaluation ends early; none in a dry run, which tells what a whole one takes."""
+        if not self.spec.fidelity.stop_early or self.kind == "dry_run":
+            return FrozenDict()
+        return limits_of(self.problem.constraints, self.spec.fidelity.metrics)
 
     def become(self, status: SearchStatus, **changes: object) -> Search:
         """The search after a legal step.

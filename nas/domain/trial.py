@@ -10,6 +10,7 @@ from nas.domain.architecture import Architecture
 from nas.domain.job import Evaluation, Failure
 from nas.domain.lifecycle import TrialStatus, require_trial_step
 from nas.domain.metric import EXACT_METRICS
+from nas.domain.objective import Problem
 from nas.domain.value import Value
 from nas.errors import IllegalTransition
 
@@ -35,7 +36,8 @@ class Trial(Value):
         origin: Who proposed it, for explanations (`warm start`, `bayesian`, `sobol`, ...).
         bounds_version: Version of the search's problem in force when it was proposed.
         evaluation: The verdict of a completed trial. Exact metrics alone when the trial was screened:
-            it broke an exact bound, so nothing was spent on its fidelity.
+            it broke an exact bound, so nothing was spent on its fidelity. Rough when it was stopped early:
+            a fidelity was clearly beyond its bound.
     """
 
     search: str
@@ -55,15 +57,30 @@ class Trial(Value):
         return self.evaluation is not None and self.evaluation.metrics.keys() <= set(EXACT_METRICS)
 
     @property
+    def is_partial(self) -> bool:
+        """Whether its evaluation was stopped early, because a fidelity was clearly beyond its bound."""
+        return self.evaluation is not None and self.evaluation.is_partial
+
+    @property
     def is_settled(self) -> bool:
-        """Whether no step leads on from here. Of the ended ones, those that were screened may be reopened."""
-        return self.status.is_terminal and not (self.status is TrialStatus.COMPLETED and self.is_screened)
+        """Whether no step leads on from here. Those screened or stopped early may be reopened."""
+        is_provisional = self.is_screened or self.is_partial
+        return self.status.is_terminal and not (self.status is TrialStatus.COMPLETED and is_provisional)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it has a verdict that may win, stand on a front or be compared: not one that was stopped early."""
+        return self.status is TrialStatus.COMPLETED and self.evaluation is not None and not self.is_partial
+
+    def is_feasible(self, problem: Problem) -> bool:
+        """Whether every bound is respected. Never so when it was stopped early, whatever the bounds are now."""
+        return self.evaluation is not None and not self.is_partial and problem.is_feasible(self.evaluation.metrics)
 
     def become(self, status: TrialStatus, **changes: object) -> Trial:
         """The trial after a legal step.
 
         Raises:
-            IllegalTransition: If the lifecycle does not have this step; a measured trial is never reopened.
+            IllegalTransition: If the lifecycle does not have this step; a trial measured whole is never reopened.
         """
         require_trial_step(self.status, status)
         if self.is_settled:

@@ -20,9 +20,11 @@ class EngineEvent(Value):
     ============  =====================================================================================
     `search`      `status`; `code` and `message` when it failed
     `library`     `job`, `stage`, `variant`, `done`, `total`, effort; `block_loss` of a distilled block
-    `trial`       `number`, `status`, `origin`, `how` (`evaluated`, `known`, `screened`; `reopened` by
-                  new bounds, `recovered` from a dead coordinator), one entry `metrics.NAME` per metric,
-                  effort; `code` and `message` when it gave no result
+    `trial`       `number`, `status`, `origin`, `how` (`evaluated`, `stopped early`, `known`, `screened`;
+                  `reopened` by new bounds, `overtaken` by them when its evaluation was stopped at older
+                  ones, `recovered` from a dead coordinator), one entry `metrics.NAME` per metric, `share`
+                  of the hold-out samples if not all were seen, effort; `code` and `message` when it gave
+                  no result
     `latency`     `number` of the trial, `latency_ms`
     `retry`       `code`, `message`, and `number` and `attempt` of a trial or the part of the library
     `bounds`      `version`, `by`, one entry `at_most.NAME` per bound; written by users

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from nas.domain.lifecycle import TrialStatus
 from nas.domain.metric import METRIC_BY_NAME, Measurement
 from nas.domain.objective import Problem
 from nas.domain.pareto import non_dominated
@@ -27,15 +26,15 @@ def axes(problem: Problem) -> tuple[str, ...]:
 
 
 def front(trials: Iterable[Trial], problem: Problem) -> list[Trial]:
-    """Trials that no other trial dominates along the problem's axes, by rising first axis.
+    """Trials that no other trial dominates along the problem's axes, by rising first axis; none stopped early.
 
     With two objectives only feasible trials take part. With one, the front shows what other values of
-    ε would buy, so infeasible trials stay on it; ask `problem.is_feasible` which ones those are.
+    ε would buy, so infeasible trials stay on it; ask `Trial.is_feasible` which ones those are.
     """
     names = axes(problem)
     seen = [trial for trial in measured(trials) if all(name in _metrics(trial) for name in names)]
     if problem.is_pareto:
-        seen = [trial for trial in seen if problem.is_feasible(_metrics(trial))]
+        seen = [trial for trial in seen if trial.is_feasible(problem)]
     points = [tuple(_metrics(trial)[name].mean for name in names) for trial in seen]
     order = sorted(non_dominated(points), key=lambda position: (points[position], seen[position].number))
     return [seen[position] for position in order]
@@ -57,8 +56,8 @@ def best(trials: Iterable[Trial], problem: Problem) -> Trial | None:
 
 
 def measured(trials: Iterable[Trial]) -> list[Trial]:
-    """Completed trials: those with an evaluation."""
-    return [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.evaluation is not None]
+    """Trials that take part: completed, and not stopped early, for what was seen of those is only good for a no."""
+    return [trial for trial in trials if trial.is_judged]
 
 
 def _metrics(trial: Trial) -> FrozenDict[str, Measurement]:

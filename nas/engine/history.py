@@ -33,7 +33,7 @@ class History:
         self._trials: list[Trial] = []
         self._digests: set[str] = set()
         self._pending: dict[int, Trial] = {}
-        self._screened: set[int] = set()
+        self._ruled_out: set[int] = set()
         for trial in trials:
             self.take(trial)
 
@@ -60,9 +60,9 @@ class History:
         return [self._pending[number] for number in sorted(self._pending)]
 
     @property
-    def screened(self) -> list[Trial]:
-        """Trials that were completed without fidelity because they broke an exact bound, by number."""
-        return [self._trials[number] for number in sorted(self._screened)]
+    def ruled_out(self) -> list[Trial]:
+        """Completed trials that other bounds may open again, screened or stopped early, by number."""
+        return [self._trials[number] for number in sorted(self._ruled_out)]
 
     def of(self, status: TrialStatus) -> list[Trial]:
         """Trials without a verdict that stand at `status`, by number."""
@@ -82,9 +82,9 @@ class History:
         else:
             self._pending[number] = kept
         if trial.status is TrialStatus.COMPLETED and not trial.is_settled:
-            self._screened.add(number)
+            self._ruled_out.add(number)
         else:
-            self._screened.discard(number)
+            self._ruled_out.discard(number)
         self.revision += 1
 
 
@@ -97,6 +97,6 @@ def every_trial(trials: TrialRepository, search_id: str) -> Iterator[Trial]:
 
 
 def _settled(trial: Trial) -> Trial:
-    evaluation = trial.evaluation and Evaluation(metrics=trial.evaluation.metrics)
+    evaluation = trial.evaluation and Evaluation(metrics=trial.evaluation.metrics, share=trial.evaluation.share)
     kept: Trial = trial.evolve(attempts=(), evaluation=evaluation)
     return kept

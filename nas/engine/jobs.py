@@ -18,6 +18,7 @@ from nas.domain.search import LatencySpec, SearchSpec
 from nas.domain.value import FrozenDict
 from nas.ports import LibraryRepository
 
+NO_LIMITS: FrozenDict[str, float] = FrozenDict()
 DISTILLATION_TIMEOUT_S = 6 * 3600.0
 """Guards against a hanging worker only: a distillation that is cut off resumes from its checkpoint."""
 
@@ -71,11 +72,22 @@ def network_latency_job(spec: SearchSpec, latency: LatencySpec, architecture: Ar
     return Job(payload=payload, resources=spec.resources, timeout_s=latency.protocol.timeout_s)
 
 
-def evaluation_job(spec: SearchSpec, library: BlockLibrary, architecture: Architecture) -> Job:
+def evaluation_job(
+    spec: SearchSpec,
+    library: BlockLibrary,
+    architecture: Architecture,
+    stop_beyond: FrozenDict[str, float] = NO_LIMITS,
+) -> Job:
     """Judge the fidelity of one architecture.
 
     Stages that keep the teacher's block are left out, so that searches over different spaces share
     their evaluations.
+
+    Args:
+        spec: What was asked.
+        library: Knows the weights of every block.
+        architecture: The architecture to judge.
+        stop_beyond: Limits that end the evaluation early; empty for a whole one.
     """
     replaced = _without_teacher_variants(architecture)
     weights = {stage: library.entry(stage, variant).weights for stage, variant in replaced.choices.items()}
@@ -86,6 +98,7 @@ def evaluation_job(spec: SearchSpec, library: BlockLibrary, architecture: Archit
         weights=FrozenDict({stage: digest for stage, digest in weights.items() if digest}),
         metrics=spec.fidelity.metrics,
         batch=spec.fidelity.batch,
+        stop_beyond=stop_beyond,
     )
     return Job(payload=payload, resources=spec.resources, timeout_s=spec.trial_timeout_s)
 

@@ -76,6 +76,8 @@ class Ledger:
         }
         if trial.evaluation is not None:
             facts |= {f"metrics.{name}": value.mean for name, value in trial.evaluation.metrics.items()}
+        if trial.evaluation is not None and trial.is_partial:
+            facts["share"] = trial.evaluation.share
         if trial.failure is not None:
             facts |= {"code": trial.failure.code, "message": trial.failure.message}
         self.tell("trial", facts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
-from nas.domain.job import Job, Outcome
+from nas.domain.job import EvaluateArchitecture, Evaluation, Job, Outcome
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
@@ -16,14 +16,15 @@ from nas.engine.events import Fact, effort
 from nas.engine.flights import Flights
 from nas.engine.history import History
 from nas.engine.jobs import evaluation_job
+from nas.engine.known import keep_evaluation, known_evaluation
 from nas.engine.ledger import Ledger, OpenLedger
 from nas.engine.lookahead import Lookahead
-from nas.engine.prepare import keep_result
 from nas.engine.verdicts import (
     claimed,
     failures_of,
     is_ruled_out,
     judge,
+    may_reopen,
     ready_at,
     reopened,
     reuse,
@@ -76,17 +77,16 @@ class TrialPhase:
 
     def accept(self, ledger: Ledger, search: Search, job: Job, outcome: Outcome) -> None:
         """Record an outcome. An evaluation is kept even when its trial is no longer open."""
-        if outcome.result is not None:
-            keep_result(ledger.uow, outcome.key, outcome.result)
+        if isinstance(outcome.result, Evaluation) and isinstance(job.payload, EvaluateArchitecture):
+            keep_evaluation(ledger.uow.evaluations, job.payload, outcome.result)
         self._lookahead.note_evaluation(outcome.seconds)
         trial = self._running(job)
         if trial is None:
             return
-        after = judge(trial, outcome, self._costs, search.spec.max_attempts, ledger.now)
+        after = judge(trial, outcome, self._costs, search, ledger.now)
         if after.status.is_terminal:
             self._lookahead.note_vacancy(self._clock.now())
-        facts: dict[str, Fact] = {"how": "evaluated"} if after.evaluation else {}
-        ledger.move_trial(trial, after, {**facts, **effort(outcome)})
+        ledger.move_trial(trial, after, {**_how(after, outcome), **effort(outcome)})
         if after.status is TrialStatus.CANDIDATE and outcome.failure is not None:
             what = {"code": outcome.failure.code, "message": outcome.failure.message}
             ledger.tell("retry", {"number": trial.number, "attempt": failures_of(after), **what})
@@ -124,12 +124,8 @@ class TrialPhase:
         return self._adviser.has_answered(is_urgent=self._is_urgent)
 
     def _rebound(self, search: Search) -> None:
-        """Put a version of the bounds in force: a new strategy, and another chance for screened trials."""
-        again = [
-            trial
-            for trial in self._history.screened
-            if trial.evaluation and not is_ruled_out(trial.evaluation.metrics, search.problem)
-        ]
+        """Put a version of the bounds in force: a new strategy, and another chance for what they do not rule out."""
+        again = [trial for trial in self._history.ruled_out if may_reopen(trial, search)]
         if again:
             with self._open() as ledger:
                 for trial in again:
@@ -223,9 +219,9 @@ class TrialPhase:
         jobs: list[Job] = []
         room = self._room(search)
         for trial in candidates:
-            job = evaluation_job(search.spec, self._costs.library, trial.architecture)
+            job = evaluation_job(search.spec, self._costs.library, trial.architecture, search.stop_beyond)
             screened = screen(trial, search.problem, self._costs)
-            settled = screened or reuse(ledger.uow.evaluations, trial, job.key, self._costs)
+            settled = screened or self._known(ledger, trial, job)
             if settled is not None:
                 ledger.move_trial(trial, settled, {"how": "screened" if screened else "known"})
             elif len(jobs) < room:
@@ -233,6 +229,10 @@ class TrialPhase:
                 ledger.move_trial(trial, after)
                 jobs.append(job.evolve(search=search.id, trial=trial.number, attempt=len(after.attempts)))
         return jobs
+
+    def _known(self, ledger: Ledger, trial: Trial, job: Job) -> Trial | None:
+        assert isinstance(job.payload, EvaluateArchitecture)
+        return reuse(known_evaluation(ledger.uow.evaluations, job.payload), trial, self._costs)
 
     def _submit(self, jobs: list[Job]) -> None:
         for job in jobs:
@@ -248,3 +248,10 @@ class TrialPhase:
     def _running(self, job: Job) -> Trial | None:
         trial = self._history.trials[job.trial] if 0 <= job.trial < len(self._history) else None
         return trial if trial is not None and trial.status is TrialStatus.RUNNING else None
+
+
+def _how(after: Trial, outcome: Outcome) -> dict[str, Fact]:
+    """How an outcome was come by, for the event that tells of it."""
+    if after.evaluation is not None:
+        return {"how": "stopped early" if after.is_partial else "evaluated"}
+    return {"how": "overtaken"} if outcome.result is not None else {}

@@ -7,9 +7,10 @@ from nas.domain.job import Evaluation, Failure, Outcome
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.metric import EXACT_METRICS, Measurement
 from nas.domain.objective import Problem
+from nas.domain.search import Search
+from nas.domain.stopping import is_ruled_out_early
 from nas.domain.trial import Attempt, Trial
 from nas.domain.value import FrozenDict
-from nas.ports import EvaluationCache
 
 LOST_WEIGHTS = ("corrupt_artifact", "not_found")
 """Codes of failures that go away when the blocks are made again."""
@@ -78,8 +79,15 @@ def withdrawn(trial: Trial) -> Trial:
 
 
 def reopened(trial: Trial) -> Trial:
-    """A screened trial that the bounds no longer rule out, as a candidate."""
+    """A screened or stopped trial that the bounds no longer rule out, as a candidate."""
     return trial.become(TrialStatus.CANDIDATE, evaluation=None)
+
+
+def may_reopen(trial: Trial, search: Search) -> bool:
+    """Whether a trial that was screened or stopped early would be neither under the bounds in force."""
+    if trial.is_settled or trial.evaluation is None or is_ruled_out(trial.evaluation.metrics, search.problem):
+        return False
+    return not is_ruled_out_early(trial.evaluation, search.stop_beyond)
 
 
 def is_ruled_out(exact: FrozenDict[str, Measurement], problem: Problem) -> bool:
@@ -95,13 +103,9 @@ def screen(trial: Trial, problem: Problem, costs: ExactCosts) -> Trial | None:
     return trial.become(TrialStatus.COMPLETED, evaluation=Evaluation(metrics=exact))
 
 
-def reuse(known: EvaluationCache, trial: Trial, key: str, costs: ExactCosts) -> Trial | None:
+def reuse(known: Evaluation | None, trial: Trial, costs: ExactCosts) -> Trial | None:
     """The completed trial if its evaluation is known already, from whatever search."""
-    stored = known.recall(key)
-    if stored is None:
-        return None
-    evaluation = priced(Evaluation.model_validate_json(stored), trial, costs)
-    return trial.become(TrialStatus.COMPLETED, evaluation=evaluation)
+    return trial.become(TrialStatus.COMPLETED, evaluation=priced(known, trial, costs)) if known else None
 
 
 def priced(evaluation: Evaluation, trial: Trial, costs: ExactCosts) -> Evaluation:
@@ -111,18 +115,22 @@ def priced(evaluation: Evaluation, trial: Trial, costs: ExactCosts) -> Evaluatio
     return after
 
 
-def judge(trial: Trial, outcome: Outcome, costs: ExactCosts, max_attempts: int, now: float) -> Trial:
-    """The running trial after its outcome: completed, retried or given up."""
+def judge(trial: Trial, outcome: Outcome, costs: ExactCosts, search: Search, now: float) -> Trial:
+    """The running trial after its outcome: completed, retried or given up.
+
+    When it was stopped at bounds that have moved meanwhile, it is a candidate again.
+    """
     failure = outcome.failure
     attempts = (*trial.attempts[:-1], trial.attempts[-1].evolve(ended_at=now, failure=failure))
     if isinstance(outcome.result, Evaluation):
         evaluation = priced(outcome.result, trial, costs)
-        return trial.become(TrialStatus.COMPLETED, evaluation=evaluation, attempts=attempts)
+        completed = trial.become(TrialStatus.COMPLETED, evaluation=evaluation, attempts=attempts)
+        return reopened(completed) if may_reopen(completed, search) else completed
     failure = failure or Failure(code="evaluation_error", message="The worker answered nothing.", transient=False)
     if not failure.transient and failure.code not in LOST_WEIGHTS:
         return trial.become(TrialStatus.ABANDONED, failure=failure, attempts=attempts)
     after: Trial = trial.evolve(attempts=attempts)
     hindrances = sum(is_hindrance(attempt.failure) for attempt in attempts)
-    if is_last(failure, failures_of(after), hindrances, max_attempts):
+    if is_last(failure, failures_of(after), hindrances, search.spec.max_attempts):
         return trial.become(TrialStatus.FAILED, failure=failure, attempts=attempts)
     return trial.become(TrialStatus.CANDIDATE, attempts=attempts)

@@ -13,7 +13,7 @@ from nas.space.teachers.load import LoadedTeacher
 def evaluate(
     teacher: LoadedTeacher, features: Features, payload: EvaluateArchitecture, artifacts: ArtifactStore
 ) -> Evaluation:
-    """Compute the fidelity metrics of one architecture.
+    """Compute the fidelity metrics of one architecture, as far as its limits let it go on.
 
     Raises:
         UnknownName: If a metric, stage or variant does not exist.
@@ -21,4 +21,4 @@ def evaluate(
         CorruptArtifact: If weights or features are damaged; make them again.
     """
     network = assemble(teacher, payload.architecture, payload.weights, artifacts)
-    return judge(teacher, network, features, payload.metrics, payload.batch)
+    return judge(teacher, network, features, payload)

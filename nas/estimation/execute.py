@@ -47,7 +47,7 @@ def execute(job: Job, workspace: Workspace) -> Result:
     if known is not None:
         return known
     result = perform(job, workspace)
-    workspace.journal.record(job.key, result.model_dump_json())
+    workspace.journal.record(job.payload.key_of(result), result.model_dump_json())
     return result
 
 
@@ -65,7 +65,14 @@ def recall(job: Job, workspace: Workspace) -> Result | None:
 
     A capture is always looked for again: its receipt says nothing about the features on this disk.
     """
-    stored = None if isinstance(job.payload, CaptureFeatures) else workspace.journal.recall(job.key)
+    if isinstance(job.payload, CaptureFeatures):
+        return None
+    found = (_recall(key, workspace) for key in job.payload.keys)
+    return next((result for result in found if result is not None), None)
+
+
+def _recall(key: str, workspace: Workspace) -> Result | None:
+    stored = workspace.journal.recall(key)
     if stored is None:
         return None
     try:

@@ -36,7 +36,7 @@ class Witness:
     evaluation_s: float = 0.0
 
     def __call__(self, job: Job, workspace: Workspace) -> Result:
-        is_known = workspace.journal.recall(job.key) is not None
+        is_known = any(workspace.journal.recall(key) is not None for key in job.payload.keys)
         if not is_known:
             self._step("begun", job)
             if isinstance(job.payload, EvaluateArchitecture):

@@ -155,9 +155,12 @@ def _fill_trials() -> None:
     connection = op.get_bind()
     for row in connection.execute(sa.text("SELECT search, number, document FROM trials")).all():
         trial = json.loads(row.document)
-        measured = (trial["evaluation"] or {"metrics": {}})["metrics"]
-        metrics = {name: [value["mean"], value["sem"], value["unit"]] for name, value in measured.items()}
+        evaluation = trial["evaluation"] or {"metrics": {}}
+        measured = evaluation["metrics"].items()
+        metrics = {name: [value["mean"], value["sem"], value["unit"]] for name, value in measured}
         point = [trial["origin"], trial["bounds_version"], trial["architecture"]["choices"], metrics]
+        if (share := evaluation.get("share", 1.0)) < 1:  # of a later version, on its way back up
+            point.append(share)
         values = {"changed": 0, "point": _json(point)}
         place = {"search": row.search, "number": row.number}
         connection.execute(_set("trials", values, "search = :search AND number = :number"), {**values, **place})

@@ -61,7 +61,7 @@ def test_a_pending_trial_is_kept_as_its_row_stands(status: TrialStatus) -> None:
 def test_a_screened_trial_is_kept_as_its_row_stands_because_it_may_be_reopened() -> None:
     trial = a_trial(0, metrics=EXACT_METRICS)
     history = History([trial])
-    assert history.screened == history.finished == [trial]
+    assert history.ruled_out == history.finished == [trial]
 
 
 @pytest.mark.parametrize("status", [status for status in TrialStatus if status.is_terminal])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import suppress
 
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,8 @@ from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.trial import Trial
 from nas.engine.lease import LeaseLost
 from nas.engine.loop import SearchLoop
+from nas.engine.verdicts import may_reopen
+from tests.fakes.executor import evaluation
 from tests.fakes.mortal import AccidentProneBackend, Killed, MortalDatabase
 from tests.fakes.strategy import InOrder
 from tests.nas.engine.scene import PACE, Scene, a_spec
@@ -26,6 +29,14 @@ SPACE = SearchSpace(
 )
 STAGES = ("E1", "Mid", "D1")
 ACCIDENTS = ("killed", "lost", "lost after the work", "broken")
+
+
+def is_whole(job: Job) -> bool:
+    """Whether the work of a job is an evaluation that sees every sample."""
+    if not isinstance(job.payload, EvaluateArchitecture):
+        return False
+    limit = job.payload.stop_beyond.get("noise_mse")
+    return not evaluation(job.payload.architecture.choices, limit).is_partial
 
 
 def turn(loop: SearchLoop, times: int) -> None:
@@ -41,12 +52,20 @@ class SearchLife(RuleBasedStateMachine):
         parallelism=st.integers(1, 3),
         attempts=st.integers(1, 3),
         bounded=st.booleans(),
+        error=st.sampled_from([0.03, 0.05, None]),
         seeds=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=4),
     )
     def submit(
-        self, trials: int, parallelism: int, attempts: int, bounded: bool, seeds: list[tuple[int, int]]
+        self,
+        trials: int,
+        parallelism: int,
+        attempts: int,
+        bounded: bool,
+        error: float | None,
+        seeds: list[tuple[int, int]],
     ) -> None:
         bounds = (OutcomeConstraint(metric="params", at_most=24_000.0),) if bounded else ()
+        bounds += (OutcomeConstraint(metric="noise_mse", at_most=error),) if error else ()
         spec = a_spec(
             budget=Budget(trials=trials), parallelism=parallelism, max_attempts=attempts, constraints=bounds
         )
@@ -106,9 +125,13 @@ class SearchLife(RuleBasedStateMachine):
         assert (self.scene.trials(), self.scene.search) == before
 
     @precondition(lambda self: not self.scene.search.status.is_terminal)
-    @rule(params=st.sampled_from([24_000.0, 26_000.0, 28_000.0, None]))
-    def move_the_bounds(self, params: float | None) -> None:
-        self.scene.move_bounds(*([OutcomeConstraint(metric="params", at_most=params)] if params else []))
+    @rule(
+        params=st.sampled_from([24_000.0, 26_000.0, 28_000.0, None]),
+        error=st.sampled_from([0.01, 0.03, 0.05, 0.07, None]),
+    )
+    def move_the_bounds(self, params: float | None, error: float | None) -> None:
+        asked = {"params": params, "noise_mse": error}
+        self.scene.move_bounds(*(OutcomeConstraint(metric=name, at_most=at) for name, at in asked.items() if at))
 
     @rule(commits=st.integers(1, 8), after=st.booleans())
     def doom_the_driver(self, commits: int, after: bool) -> None:
@@ -151,15 +174,31 @@ class SearchLife(RuleBasedStateMachine):
     def a_verdict_is_for_good(self) -> None:
         for trial in self.scene.trials():
             known = self.verdicts.get(trial.number)
-            if known is not None and not known.is_screened:
+            if known is not None and known.is_settled:
                 assert trial == known
             if trial.status.is_terminal:
                 self.verdicts[trial.number] = trial
 
     @invariant()
     def nothing_is_done_twice(self) -> None:
-        work = (job.key for job in self.scene.executor.order if job.payload.kind != "capture")
-        assert all(self.scene.executor.finished[key] == 1 for key in work)
+        work = [job for job in self.scene.executor.order if job.payload.kind != "capture"]
+        assert all(self.scene.executor.finished[job.key] == 1 for job in work)
+        whole = Counter(job.payload.whole.key for job in work if is_whole(job))
+        assert set(whole.values()) <= {1}
+        for trial in self.scene.trials():  # more than one evaluation only where moved bounds asked for it
+            times = sum(job.trial == trial.number for job in work)
+            assert times <= 1 + (self.chances[trial.number] if self.scene.search.bounds_version else 0)
+
+    @property
+    def chances(self) -> Counter[int]:
+        """How often each trial became a candidate again."""
+        with self.scene.database.reader() as uow:
+            log = [
+                json.loads(payload)["facts"]
+                for _, kind, payload, _ in uow.events.after("alpha", 0, 10_000)
+                if kind == "trial"
+            ]
+        return Counter(facts["number"] for facts in log if facts["status"] == "candidate" and facts.get("how"))
 
     @invariant()
     def only_a_death_or_a_loss_makes_a_worker_look_into_the_journal(self) -> None:
@@ -198,10 +237,9 @@ class SearchLife(RuleBasedStateMachine):
         assert all(trial.status.is_terminal for trial in trials)
         for trial in trials:
             assert trial.status is not TrialStatus.CANCELLED
-            if trial.status is TrialStatus.COMPLETED and self.scene.search.problem.is_feasible(
-                trial.evaluation.metrics
-            ):
+            if trial.is_feasible(self.scene.search.problem):
                 assert trial.evaluation.metrics["noise_mse"].mean > 0
+            assert not (trial.status is TrialStatus.COMPLETED and may_reopen(trial, self.scene.search))
         self.a_verdict_is_for_good()
         self.nothing_is_done_twice()
         self.only_a_death_or_a_loss_makes_a_worker_look_into_the_journal()
