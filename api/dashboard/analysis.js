@@ -1,6 +1,6 @@
 /** What a set of bounds makes of the trials: classes, front, best. Recomputed whenever either changes. */
 
-import { bestOf, classify, FEASIBLE, frontAxes, INFEASIBLE, nonDominated, SCREENED, violations } from "./front.js";
+import { bestOf, classify, FEASIBLE, frontAxes, INFEASIBLE, nonDominated, SCREENED, STOPPED, violations } from "./front.js";
 
 /**
  * @typedef {object} Analysis
@@ -11,7 +11,7 @@ import { bestOf, classify, FEASIBLE, frontAxes, INFEASIBLE, nonDominated, SCREEN
  * @property {string[]} axes Metrics of the problem's own front.
  * @property {number[]} front Positions on the front along the axes shown, by rising x.
  * @property {number} best Position; -1 when nothing was measured.
- * @property {{feasible: number, infeasible: number, screened: number}} counts
+ * @property {{feasible: number, infeasible: number, screened: number, stopped: number}} counts
  */
 
 /**
@@ -24,11 +24,12 @@ export function analyse(trials, { objectives, bounds }, [x, y]) {
   const violation = violations(trials, bounds);
   const classes = classify(trials, violation);
   const axes = frontAxes(objectives, bounds);
-  const counts = { feasible: 0, infeasible: 0, screened: 0 };
+  const counts = { feasible: 0, infeasible: 0, screened: 0, stopped: 0 };
   for (const one of classes) {
     if (one === FEASIBLE) counts.feasible++;
     else if (one === INFEASIBLE) counts.infeasible++;
     else if (one === SCREENED) counts.screened++;
+    else if (one === STOPPED) counts.stopped++;
   }
   // With one objective the front shows what other bounds would buy, so infeasible trials stay on it.
   const takesPart = objectives.length === 2 ? (i) => violation[i] === 0 : (i) => !Number.isNaN(violation[i]);

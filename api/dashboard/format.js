@@ -17,6 +17,11 @@ export function metricLabel(metric) {
   return LABELS[metric] ?? metric.replaceAll("_", " ");
 }
 
+/** @param {number} share @returns {string} Where an evaluation ended, as in "stopped at 12.5 % of the samples". */
+export function stoppedAt(share) {
+  return `stopped at ${number(100 * share)} % of the samples`;
+}
+
 /** @param {string} metric @returns {string} The label inside a sentence: "relative noise MSE", but "GMACs". */
 export function metricName(metric) {
   const label = metricLabel(metric);

@@ -6,7 +6,7 @@
 
 /** @typedef {{metric: string, at_most: number}} Bound */
 /** @typedef {{unit: string, mean: (number | null)[], sem: (number | null)[]}} Column */
-/** @typedef {{number: number[], status: string[], metrics: Record<string, Column>}} Points */
+/** @typedef {{number: number[], status: string[], share: number[], metrics: Record<string, Column>}} Points */
 
 export const EXACT_METRICS = ["params", "gmacs", "gmacs_without_attention_products", "table_latency_ms"];
 
@@ -20,10 +20,12 @@ export const UNMEASURED = 0;
 export const FEASIBLE = 1;
 export const INFEASIBLE = 2;
 export const SCREENED = 3;
+/** Its evaluation ended before the last sample, clearly beyond a bound: it takes part in nothing. */
+export const STOPPED = 4;
 
 /**
  * Sum of relative violations per trial: 0 when feasible, infinite where a bounded metric is unmeasured, NaN
- * where nothing was measured.
+ * where nothing was measured or the evaluation was stopped early.
  *
  * @param {Points} points
  * @param {Bound[]} bounds
@@ -51,6 +53,7 @@ export function classify(points, violation) {
   const fidelity = Object.keys(points.metrics).filter(isFidelity);
   const result = new Uint8Array(violation.length);
   for (let i = 0; i < result.length; i++) {
+    if (isStopped(points, i)) result[i] = STOPPED;
     if (Number.isNaN(violation[i])) continue;
     const judged = fidelity.some((name) => points.metrics[name].mean[i] !== null);
     result[i] = !judged && fidelity.length ? SCREENED : violation[i] === 0 ? FEASIBLE : INFEASIBLE;
@@ -156,6 +159,11 @@ export function violatedBy(points, bounds, position) {
 
 /** @param {Points} points @param {number} position */
 function isMeasured(points, position) {
-  if (points.status[position] !== "completed") return false;
+  if (points.status[position] !== "completed" || isStopped(points, position)) return false;
   return Object.values(points.metrics).some((column) => column.mean[position] !== null);
+}
+
+/** @param {Points} points @param {number} position */
+function isStopped(points, position) {
+  return points.status[position] === "completed" && points.share[position] < 1;
 }

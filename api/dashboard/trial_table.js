@@ -11,6 +11,7 @@ export class TrialTable {
     /** @type {string[]} */ this.status = [];
     /** @type {string[]} */ this.origin = [];
     /** @type {number[]} */ this.boundsVersion = [];
+    /** Of the hold-out samples, how many were seen. @type {number[]} */ this.share = [];
     /** @type {number[][]} */ this.codes = [];
     /** @type {Record<string, Column>} */ this.metrics = {};
     /** @type {string[]} */ this.stages = [];
@@ -43,6 +44,7 @@ export class TrialTable {
       this.status[to] = chunk.status[from];
       this.origin[to] = chunk.origin[from];
       this.boundsVersion[to] = chunk.bounds_version[from];
+      this.share[to] = chunk.share[from];
       this.codes[to] = chunk.codes[from];
       for (const [name, column] of Object.entries(this.metrics)) {
         column.mean[to] = chunk.metrics[name]?.mean[from] ?? null;

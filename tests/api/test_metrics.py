@@ -28,6 +28,18 @@ def test_verdicts_and_evaluation_times_are_counted_and_steps_on_the_way_are_not(
     assert value(metrics, "blocksmith_evaluation_seconds_sum") == 2.0
 
 
+def test_evaluations_that_were_stopped_early_and_what_that_spared_are_counted() -> None:
+    metrics = Metrics()
+    stopped = {"number": 0, "status": "completed", "how": "stopped early"}
+    metrics.observe(told("trial", **stopped, seconds=1.0, share=0.125))
+    metrics.observe(told("trial", **stopped, seconds=2.0, share=0.5))
+    metrics.observe(told("trial", **stopped, seconds=0.0, share=0.5))  # out of the journal
+    metrics.observe(told("trial", number=3, status="completed", how="known", share=0.5))
+    assert value(metrics, "blocksmith_evaluations_stopped_early_total") == 2
+    assert value(metrics, "blocksmith_evaluations_spared_total") == 1.375
+    assert value(metrics, "blocksmith_evaluation_seconds_count") == 2
+
+
 def test_retries_are_counted_by_their_reason() -> None:
     metrics = Metrics()
     for code in ("worker_lost", "timeout", "worker_lost"):

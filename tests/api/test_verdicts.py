@@ -28,7 +28,8 @@ METRICS = ("params", "noise_mse_relative", "gmacs")
 SHAPES = architectures(40)
 few_values = st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0])
 measured = st.dictionaries(st.sampled_from(METRICS), few_values, min_size=1)
-histories = st.lists(st.one_of(st.none(), measured), max_size=20)
+cut_short = st.fixed_dictionaries(dict.fromkeys(METRICS, few_values)).map(lambda means: {**means, "share": 0.25})
+histories = st.lists(st.one_of(st.none(), measured, cut_short), max_size=20)
 problems = st.builds(
     Problem,
     objectives=st.sampled_from([("params",), ("gmacs",), ("params", "noise_mse_relative"), ("gmacs", "params")]),
@@ -41,13 +42,16 @@ problems = st.builds(
 
 
 def a_trial(number: int, means: dict[str, float] | None, shape: Architecture | None = None) -> Trial:
-    metrics = FrozenDict({name: Measurement(mean=mean) for name, mean in (means or {}).items()})
+    """A trial; `share` among its means says that its evaluation was stopped early."""
+    told = dict(means or {})
+    share = told.pop("share", 1.0)
+    metrics = FrozenDict({name: Measurement(mean=mean) for name, mean in told.items()})
     return Trial(
         search="s",
         number=number,
         architecture=shape or SHAPES[number],
         status=TrialStatus.RUNNING if means is None else TrialStatus.COMPLETED,
-        evaluation=None if means is None else Evaluation(metrics=metrics),
+        evaluation=None if means is None else Evaluation(metrics=metrics, share=share),
     )
 
 
@@ -60,7 +64,10 @@ def columns_of(trials: list[Trial]) -> Columns:
 def a_point(trial: Trial, changed: int = 0) -> TrialPoint:
     metrics = trial.evaluation.metrics if trial.evaluation else {}
     values = {name: (one.mean, one.sem, one.unit) for name, one in metrics.items()}
-    return TrialPoint(trial.number, trial.status.value, changed, "x", 0, dict(trial.architecture.choices), values)
+    share = trial.evaluation.share if trial.evaluation else 1.0
+    return TrialPoint(
+        trial.number, trial.status.value, changed, "x", 0, dict(trial.architecture.choices), values, share
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -73,8 +80,10 @@ def test_front_best_and_feasible_are_those_of_the_engine(
     assert [int(row) for row in found.rows] == [trial.number for trial in front(trials, problem)]
     winner = best(trials, problem)
     assert found.best == (None if winner is None else winner.number)
-    feasible = [t.evaluation is not None and problem.is_feasible(t.evaluation.metrics) for t in trials]
-    assert found.feasible.tolist() == feasible
+    assert found.feasible.tolist() == [trial.is_feasible(problem) for trial in trials]
+    stopped = {trial.number for trial in trials if trial.is_partial}
+    assert not stopped & {trials[row].number for row in (*found.rows, *([] if found.best is None else [found.best]))}
+    assert not any(found.feasible[number] for number in stopped)
 
 
 @settings(max_examples=200, deadline=None)
@@ -92,7 +101,7 @@ def test_hypervolume_is_the_area_that_the_trials_so_far_dominate(
         taking_part = [
             trial.evaluation.metrics
             for trial in trials[:count]
-            if trial.evaluation is not None
+            if trial.is_judged
             and all(name in trial.evaluation.metrics for name in names)
             and (not problem.is_pareto or problem.is_feasible(trial.evaluation.metrics))
         ]
@@ -130,6 +139,15 @@ def test_a_reopened_trial_loses_what_it_had() -> None:
     columns.update([a_point(a_trial(0, None), changed=2)], 2)
     assert np.isnan(columns.mean("params")).all()
     assert front_of(columns, Problem()).best is None
+
+
+def test_what_was_stopped_early_is_in_no_warm_start_and_moves_no_reference() -> None:
+    cut = {"params": 1.0, "gmacs": 9.0, "noise_mse_relative": 0.5, "share": 0.125}
+    trials = [a_trial(0, {"params": 100.0, "gmacs": 3.0, "noise_mse_relative": 0.1}), a_trial(1, cut)]
+    columns = columns_of(trials)
+    assert [one.digest for one in best_architectures(columns, Problem())] == [trials[0].architecture.digest]
+    problem = Problem(objectives=("params", "noise_mse_relative"))
+    assert history_of(columns, problem, problem, 2).reference == (pytest.approx(110.0), pytest.approx(0.11))
 
 
 def test_columns_grow_without_losing_what_they_had() -> None:

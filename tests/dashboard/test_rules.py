@@ -41,7 +41,8 @@ def a_trial(draw: random.Random, number: int) -> Trial:
     names = METRICS[:2] if draw.random() < 0.15 else METRICS  # a screened trial has its exact metrics alone
     # Few different values, so that there are ties.
     values = {name: Measurement(mean=draw.randint(1, 9) / 4, unit=METRIC_BY_NAME[name].unit) for name in names}
-    evaluation = Evaluation(metrics=FrozenDict(values))
+    share = 0.125 if names == METRICS and draw.random() < 0.15 else 1.0  # stopped early
+    evaluation = Evaluation(metrics=FrozenDict(values), share=share)
     return Trial(
         search="s",
         number=number,
@@ -71,6 +72,7 @@ def columns(trials: list[Trial]) -> dict[str, Any]:
         "origin": ["random"] * len(trials),
         "bounds_version": [0] * len(trials),
         "codes": [[0]] * len(trials),
+        "share": [trial.evaluation.share if trial.evaluation else 1.0 for trial in trials],
         "metrics": {
             name: {"unit": METRIC_BY_NAME[name].unit, "mean": values(name), "sem": [0.0] * len(trials)}
             for name in METRICS
@@ -95,7 +97,7 @@ def test_browser_and_engine_judge_alike(
         found = page.evaluate(JUDGE, [columns(trials), list(problem.objectives), bounds, shown])
         expected = [
             "NaN"
-            if trial.evaluation is None
+            if trial.evaluation is None or trial.is_partial
             else "Infinity"
             if (violation := problem.violation(trial.evaluation.metrics)) == float("inf")
             else violation

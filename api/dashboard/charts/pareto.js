@@ -1,6 +1,6 @@
 /** The Pareto plot as ECharts reads it: trials by class, error bars, the front as a step line, best and knee. */
 
-import { FEASIBLE, INFEASIBLE, SCREENED } from "../front.js";
+import { FEASIBLE, INFEASIBLE, SCREENED, STOPPED } from "../front.js";
 import { axisLabel } from "../format.js";
 import { GRID, valueAxis } from "./chart.js";
 
@@ -67,6 +67,7 @@ export function paretoOption({ trials, analysis, shown, scales, selected, knee, 
     ],
     series: [
       scatter("Outside the bounds", ofClass(INFEASIBLE), { ...hollow, opacity: 0.75 * faint }, { symbolSize: 7 }),
+      scatter("Stopped early", ofClass(STOPPED), { ...hollow, opacity: 0.4 * faint }, { symbolSize: 5 }),
       scatter("Within the bounds", ofClass(FEASIBLE), { color: colours.feasible, opacity: faint }, { symbolSize: 8 }),
       scatter(
         "Screened",

@@ -45,7 +45,7 @@ export function BoundsPanel({ model, me, version, bounds, draft, base, setDraft,
     setSaving(false);
   };
   const cannotSave = Boolean(model.search.deleted_at) || base !== newest?.version;
-  const { feasible, infeasible, screened } = analysis.counts;
+  const { feasible, infeasible, screened, stopped } = analysis.counts;
   return html`
     <section class="panel bounds" aria-labelledby="bounds-title">
       <header>
@@ -114,6 +114,7 @@ export function BoundsPanel({ model, me, version, bounds, draft, base, setDraft,
         <p class="verdict" role="status">
           <strong>${feasible}</strong>${" within, "}<strong>${infeasible}</strong>${" outside"}
           ${screened > 0 && html`${", "}<strong>${screened}</strong>${" screened"}`}
+          ${stopped > 0 && html`${", "}<strong>${stopped}</strong>${" stopped early"}`}
         </p>
         <${NearestMisses} trials=${trials} analysis=${analysis} id=${model.id} />
         <${ProblemNotice} problem=${problem} />

@@ -1,6 +1,6 @@
 /** What one trial is, beside the pointer. */
 
-import { architectureText, measurement, metricLabel, quantity } from "../format.js";
+import { architectureText, measurement, metricLabel, quantity, stoppedAt } from "../format.js";
 import { violatedBy } from "../front.js";
 import { html } from "../vendor/preact-standalone.mjs";
 
@@ -26,6 +26,12 @@ export function HoverCard({ number, x, y, trials, bounds, width }) {
         )}
       </dl>
       <p class="small">${architectureText(trials.architecture(i))}</p>
+      ${
+        trials.share[i] < 1 &&
+        html`
+          <p class="small muted">${stoppedAt(trials.share[i])}</p>
+        `
+      }
       ${violatedBy(trials, bounds, i).map(
         (one) => html`
           <p key=${one.metric} class="small violated">${violationText(one)}</p>

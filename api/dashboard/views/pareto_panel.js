@@ -222,7 +222,7 @@ function zoom(chart, start, end) {
 
 /** @param {{analysis: any, knee: number | null}} props */
 function Legend({ analysis, knee }) {
-  const { feasible, infeasible, screened } = analysis.counts;
+  const { feasible, infeasible, screened, stopped } = analysis.counts;
   return html`
     <ul class="legend small">
       <li>
@@ -239,6 +239,15 @@ function Legend({ analysis, knee }) {
           <li>
             <i class="mark screened" />
             screened by cost, fidelity not measured (${screened})
+          </li>
+        `
+      }
+      ${
+        stopped > 0 &&
+        html`
+          <li>
+            <i class="mark stopped" />
+            clearly outside, stopped early (${stopped})
           </li>
         `
       }

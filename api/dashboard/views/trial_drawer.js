@@ -1,6 +1,6 @@
 /** One trial in full: what was measured, how its network differs from the teacher's, how it was tried, its export. */
 
-import { duration, measurement, metricLabel, moment, quantity } from "../format.js";
+import { duration, measurement, metricLabel, moment, quantity, stoppedAt } from "../format.js";
 import { Loading, ProblemNotice } from "../parts/notice.js";
 import { StatusBadge } from "../parts/status.js";
 import { setQuery } from "../router.js";
@@ -103,6 +103,15 @@ function Measured({ trial, bounds }) {
         trial.screened &&
         html`
           <p class="notice">Screened: it breaks an exact bound, so nothing was spent on its fidelity.</p>
+        `
+      }
+      ${
+        trial.share < 1 &&
+        html`
+          <p class="notice">
+            Evaluation ${stoppedAt(trial.share)}: it was clearly beyond a bound. What is shown is rough; the trial takes part
+            in no front.
+          </p>
         `
       }
       ${

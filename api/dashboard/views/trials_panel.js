@@ -1,7 +1,7 @@
 /** Every trial in one table. Only the rows in sight exist, so ten thousand scroll like ten. */
 
-import { architectureText, measurement, metricLabel, quantity } from "../format.js";
-import { EXACT_METRICS, FEASIBLE, SCREENED, UNMEASURED, violatedBy } from "../front.js";
+import { architectureText, measurement, metricLabel, quantity, stoppedAt } from "../format.js";
+import { EXACT_METRICS, FEASIBLE, SCREENED, STOPPED, UNMEASURED, violatedBy } from "../front.js";
 import { linkTo } from "../router.js";
 import { selectTrial } from "../selection.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
@@ -264,5 +264,6 @@ function boundsText(trials, analysis, i) {
   const why = violatedBy(trials, analysis.bounds, i).filter((one) => kind !== SCREENED || one.amount !== null);
   const short = analysis.bounds.length === 1 && why.length === 1 && why[0].amount !== null;
   const text = short ? `violated by ${quantity(why[0].amount, why[0].unit)}` : why.map(violationText).join(", ");
+  if (kind === STOPPED) return [stoppedAt(trials.share[i]), text].filter(Boolean).join("; ");
   return kind === SCREENED ? `screened; ${text}` : text;
 }
