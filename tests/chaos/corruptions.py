@@ -18,6 +18,15 @@ def evaluation_twice(evidence: Evidence) -> Evidence:
     return replace(evidence, evaluations={**evidence.evaluations, key: evidence.evaluations[key] + 1})
 
 
+def trial_twice(evidence: Evidence) -> Evidence:
+    """A worker evaluated a trial again, under another limit, although no bound has moved."""
+    tries = {place: times for place, times in evidence.tries.items() if place[0] in evidence.stories}
+    search, number = min(tries)
+    story = evidence.stories[search]
+    unmoved = replace(story, search=story.search.evolve(problems=story.search.problems[:1]))
+    return _with(replace(evidence, tries={**evidence.tries, (search, number): tries[search, number] + 1}), unmoved)
+
+
 def architecture_twice(evidence: Evidence) -> Evidence:
     """Two trials have the same architecture."""
     story = _richest(evidence)
@@ -146,6 +155,7 @@ def failed_by_us(evidence: Evidence) -> Evidence:
 
 CORRUPTIONS: dict[Callable[[Evidence], Evidence], str] = {
     evaluation_twice: "evaluated once",
+    trial_twice: "evaluated once",
     architecture_twice: "evaluated once",
     search_lost: "results kept",
     result_lost: "results kept",
@@ -185,7 +195,7 @@ def _evaluated(evidence: Evidence) -> tuple[Story, Trial]:
     for story in sorted(evidence.stories.values(), key=lambda story: story.search.id):
         wanted = set(story.search.spec.fidelity.metrics)
         for trial in story.trials:
-            if trial.status is TrialStatus.COMPLETED and trial.evaluation and wanted <= set(trial.evaluation.metrics):
+            if trial.is_judged and trial.evaluation and wanted <= set(trial.evaluation.metrics):
                 return story, trial
     raise LookupError("Nothing was evaluated yet.")
 

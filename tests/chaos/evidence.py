@@ -55,6 +55,7 @@ class Evidence:
         tokens: Fencing token of every lease, by name.
         evaluations: How often a worker finished an evaluation that it did not find in the journal, by
             search and job key.
+        tries: The same by search and number of the trial: another limit is another key.
         acknowledged: What clients were told is durable, as it stood before the rows were read.
         heard: Ids of the events that a follower was sent, in their order, by search; as it stood before, too.
     """
@@ -62,6 +63,7 @@ class Evidence:
     stories: Mapping[str, Story] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     evaluations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    tries: Mapping[tuple[str, int], int] = field(default_factory=dict)
     acknowledged: Acknowledged = field(default_factory=lambda: Acknowledged())
     heard: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -118,6 +120,7 @@ class JobLog:
         self._folder = folder
         self._read: dict[int, int] = {}
         self.evaluations: Counter[tuple[str, str]] = Counter()
+        self.tries: Counter[tuple[str, int]] = Counter()
         self.recalled = 0
 
     def follow(self) -> None:
@@ -142,4 +145,6 @@ class JobLog:
         if entry.get("from_journal"):
             self.recalled += 1
         else:
-            self.evaluations[str(entry.get("search", "")), str(entry["job"])] += 1
+            search = str(entry.get("search", ""))
+            self.evaluations[search, str(entry["job"])] += 1
+            self.tries[search, int(entry.get("trial", -1))] += 1

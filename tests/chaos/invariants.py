@@ -38,10 +38,14 @@ def judge(before: Evidence, now: Evidence) -> list[Violation]:
 
 
 def evaluated_once(before: Evidence, now: Evidence) -> Iterator[Violation]:
-    """No architecture is evaluated to completion twice within a search."""
+    """No architecture is evaluated twice within a search, unless bounds that moved opened it again."""
     for (search, key), times in now.evaluations.items():
         if times > max(1, before.evaluations.get((search, key), 0)):
             yield Violation("evaluated once", search, f"{key[:12]} was evaluated {times} times")
+    for (search, number), times in now.tries.items():
+        story = now.stories.get(search)
+        if story is not None and times > max(1 + _chances(story, number), before.tries.get((search, number), 0)):
+            yield Violation("evaluated once", search, f"trial {number} was evaluated {times} times")
     for search_id, story in now.stories.items():
         digests = [trial.architecture.digest for trial in story.trials]
         if len(set(digests)) < len(digests):
@@ -181,7 +185,7 @@ def _is_kept(before: Trial, after: Trial | None, fidelity: tuple[str, ...]) -> b
         return False
     if before.status is not TrialStatus.COMPLETED or before.evaluation is None:
         return True
-    if not set(fidelity) <= set(before.evaluation.metrics):  # screened: new bounds may open it again
+    if not set(fidelity) <= set(before.evaluation.metrics) or before.is_partial:  # new bounds may open it again
         return True
     return after.status is TrialStatus.COMPLETED and after.evaluation == before.evaluation
 
@@ -210,5 +214,14 @@ def _is_legal(before: Event | None, after: Event) -> bool:
     if before is None:
         return status is TrialStatus.CANDIDATE
     if before.facts["status"] == "completed":
-        return status is TrialStatus.CANDIDATE and before.facts.get("how") == "screened"
+        is_provisional = before.facts.get("how") == "screened" or before.facts.get("share", 1.0) < 1
+        return status is TrialStatus.CANDIDATE and is_provisional
     return status in TRIAL_STEPS[TrialStatus(before.facts["status"])]
+
+
+def _chances(story: Story, number: int) -> int:
+    """How often a trial got another limit for its evaluation; never under one version of the bounds."""
+    if not story.search.bounds_version:
+        return 0
+    told = [event.facts for event in story.events if event.kind == "trial" and event.facts["number"] == number]
+    return sum(facts["status"] == "candidate" for facts in told) - 1

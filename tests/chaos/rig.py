@@ -79,16 +79,17 @@ class Rig:
     def judge(self) -> bool:
         """Look at everything and compare it with what stood before; False when the database is away."""
         before, heard = self.traffic.acknowledged(), self.listener.so_far()
+        self.jobs.follow()  # first: what a worker did for a trial that was opened again, the rows know already
         try:
             stories = read_stories(self.service.database, self.evidence.stories)
             tokens = read_tokens(self.service.database)
         except TransientError:
             return False
-        self.jobs.follow()
         after = self.traffic.acknowledged()
         # A promise that changed while the rows were read proves nothing.
         certain = {search: intent for search, intent in before.intents.items() if after.intents.get(search) == intent}
-        now = Evidence(stories, tokens, dict(self.jobs.evaluations), replace(before, intents=certain), heard)
+        promised = replace(before, intents=certain)
+        now = Evidence(stories, tokens, dict(self.jobs.evaluations), dict(self.jobs.tries), promised, heard)
         self._note(judge(self.evidence, now))
         self.evidence = now
         return True

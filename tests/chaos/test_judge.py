@@ -21,12 +21,12 @@ from tests.chaos.evidence import Acknowledged, Event, Evidence, JobLog, Story
 from tests.chaos.invariants import judge
 from tests.e2e.tiny import a_tiny_search
 
-VARIANTS = ("teacher", "RA", "R")
+VARIANTS = ("teacher", "RA", "R", "narrow50")
 
 
 def a_story(search: Search) -> Story:
-    """Two evaluated trials, and one that was screened, opened again by new bounds and evaluated."""
-    trials = tuple(_trial(search, number) for number in range(3))
+    """Two evaluated trials; one that was screened and one that was stopped early, opened again by new bounds."""
+    trials = tuple(_trial(search, number) for number in range(4))
     facts: list[tuple[str, dict[str, object]]] = [
         ("search", {"status": "preparing"}),
         ("library", {"job": "capture"}),
@@ -34,12 +34,14 @@ def a_story(search: Search) -> Story:
     ]
     for trial in trials:
         steps = ["candidate", "running", "candidate", "running", "completed"]
-        if trial.number == 2:
+        if trial.number >= 2:
             steps = ["candidate", "completed", *steps]
         for position, status in enumerate(steps):
-            screened = trial.number == 2 and position == 1
-            how = {"how": "screened" if screened else "evaluated"} if status == "completed" else {}
-            facts.append(("trial", {"number": trial.number, "status": status, **how}))
+            first = {2: {"how": "screened"}, 3: {"how": "stopped early", "share": 0.125}}.get(trial.number, {})
+            how = first if position == 1 and first else {"how": "evaluated"}
+            facts.append(
+                ("trial", {"number": trial.number, "status": status, **(how if status == "completed" else {})})
+            )
     facts += [("search", {"status": "draining"}), ("search", {"status": "completed"})]
     events = tuple(Event(number, kind, told, float(number)) for number, (kind, told) in enumerate(facts, start=1))
     return Story(search.evolve(status=SearchStatus.COMPLETED), trials, events)
@@ -60,12 +62,13 @@ def _trial(search: Search, number: int) -> Trial:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     teacher = make_teacher(tmp_path_factory.mktemp("judge") / "teacher")
-    search = a_tiny_search("alpha", teacher, seed=1, trials=3, parallelism=1)
-    story = a_story(search)
+    search = a_tiny_search("alpha", teacher, seed=1, trials=4, parallelism=1)
+    story = a_story(search.evolve(problems=(search.problem, search.problem)))
     return Evidence(
         stories={search.id: story},
         tokens={search.id: 3},
         evaluations={(search.id, "k" * 64): 1},
+        tries={(search.id, 0): 1, (search.id, 3): 2},
         acknowledged=Acknowledged({search.spec.name: search.id}, {search.id: 1}, {search.id: "run"}),
         heard={search.id: tuple(range(1, story.last_event + 1))},
     )
@@ -106,8 +109,25 @@ def test_a_trial_that_was_evaluated_may_not_be_opened_again(sound: Evidence) -> 
     assert "trial 0 went from completed to candidate" in " ".join(violation.detail for violation in broken)
 
 
+def test_a_trial_may_be_evaluated_as_often_as_bounds_opened_it_and_no_more(sound: Evidence) -> None:
+    for number, most in ((0, 2), (3, 3)):  # once, and once for each time that it became a candidate again
+        for times in (most, most + 1):
+            broken = judge(Evidence(), replace(sound, tries={("alpha", number): times}))
+            assert bool(broken) == (times > most)
+
+
+def test_what_was_stopped_early_may_be_opened_again_and_what_was_not_may_not(sound: Evidence) -> None:
+    story = sound.stories["alpha"]
+    trial = story.trials[3]
+    stopped = trial.evolve(evaluation=trial.evaluation.evolve(share=0.125))
+    before = replace(sound, stories={"alpha": replace(story, trials=(*story.trials[:3], stopped))})
+    assert judge(before, sound) == []
+    assert "results kept" in {violation.invariant for violation in judge(sound, before)}
+
+
 def test_job_lines_are_counted_once_across_rotation_and_torn_lines(tmp_path: Path) -> None:
-    line = '{{"event": "job finished", "job": "{}", "kind": "evaluate", "search": "alpha", "from_journal": {}}}\n'
+    whose = '"kind": "evaluate", "search": "alpha", "trial": 5'
+    line = '{{"event": "job finished", "job": "{}", ' + whose + ', "from_journal": {}}}\n'
     log = tmp_path / "worker-7.log"
     log.write_text(line.format("one", "false") + line.format("two", "true") + '{"event": "job fin')
     jobs = JobLog(tmp_path)
@@ -119,4 +139,5 @@ def test_job_lines_are_counted_once_across_rotation_and_torn_lines(tmp_path: Pat
     jobs.follow()
     jobs.follow()
     assert jobs.evaluations == {("alpha", "one"): 2, ("alpha", "four"): 1}
+    assert jobs.tries == {("alpha", 5): 3}
     assert jobs.recalled == 1
