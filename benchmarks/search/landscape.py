@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.domain.metric import Measurement
 from nas.domain.search_space import SearchSpace
+from nas.domain.stopping import is_clearly_beyond
 from nas.strategy.pricing import Codes, Prices
 
 Mask = npt.NDArray[np.bool_]
@@ -32,12 +35,22 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Measured:
-    """One evaluation as a method gets to see it."""
+    """One evaluation as a method gets to see it; `share` of the samples was run, 1 unless it was stopped."""
 
     cost: float
     loss: float
     sem: float
     latency: float | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What is known of a loss after a share of its samples."""
+
+    share: float
+    loss: float
+    sem: float
 
 
 class Landscape(ABC):
@@ -58,6 +71,8 @@ class Landscape(ABC):
     bought: tuple[tuple[int, ...], ...] = ()
     is_deterministic = False
     """Whether measurements are the truth, and the landscape the same for every seed."""
+    has_rungs = False
+    """Whether evaluations can end early."""
 
     @property
     def original(self) -> tuple[int, ...]:
@@ -88,6 +103,18 @@ class Landscape(ABC):
     @abstractmethod
     def measure(self, codes: tuple[int, ...], seed: int) -> Measured:
         """One noisy evaluation; the same seed always gives the same."""
+
+    def rungs(self, codes: tuple[int, ...], seed: int, whole: Measured) -> Sequence[Rung]:  # noqa: ARG002  # the same
+        """What the first samples of an evaluation would have told, smallest share first."""
+        return ()
+
+    def measure_early(self, codes: tuple[int, ...], seed: int, limit: float) -> Measured:
+        """One evaluation that ends at the first rung whose loss is clearly beyond a limit, as the product's does."""
+        whole = self.measure(codes, seed)
+        for rung in self.rungs(codes, seed, whole):
+            if is_clearly_beyond(Measurement(mean=rung.loss, sem=rung.sem), limit):
+                return replace(whole, loss=rung.loss, sem=rung.sem, share=rung.share)
+        return whole
 
     @abstractmethod
     def sample(self, count: int, generator: np.random.Generator) -> Codes:

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.search.landscape import Bounds, Landscape, Mask, Measured, digest
+from benchmarks.search.landscape import Bounds, Landscape, Mask, Measured, Rung, digest
+from benchmarks.search.rungs import rungs_of_noise
 from nas.domain.search_space import SearchSpace
 from nas.strategy.additive import non_dominated_rows
 from nas.strategy.pricing import Codes, Prices
@@ -31,6 +33,8 @@ class TableLandscape(Landscape):
         block_losses: Stage by stage, or None.
         bought: What block losses were computed from.
         noise: Relative standard deviation of a measurement without replicates.
+        rough: Losses after a share of the samples, `n` for each share. No part of the fingerprint: only methods that
+            stop early get to see them.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class TableLandscape(Landscape):
         block_losses: list[Prices] | None = None,
         bought: tuple[tuple[int, ...], ...] = (),
         noise: float = 0.0,
+        rough: Mapping[float, Prices] | None = None,
     ) -> None:
         self.name, self.space, self.bounds = name, space, bounds
         self.block_losses, self.bought, self.noise = block_losses, bought, noise
@@ -59,6 +64,8 @@ class TableLandscape(Landscape):
         self.replicates = None if replicates is None else replicates[order]
         self.latencies = None if latencies is None else latencies[order]
         self.is_deterministic = replicates is None and noise == 0
+        self.rough = {share: values[order] for share, values in sorted((rough or {}).items())}
+        self.has_rungs = noise > 0 or bool(rough and sems is not None)
 
     def _keys(self, codes: Codes) -> npt.NDArray[np.int64]:
         keys: npt.NDArray[np.int64] = np.ravel_multi_index(tuple(codes.T.astype(np.int64)), self.cardinalities)
@@ -103,6 +110,16 @@ class TableLandscape(Landscape):
             sem = float(self.sems[row])
         latency = None if self.latencies is None else float(self.latencies[row])
         return Measured(float(self.costs[row]), loss, sem, latency)
+
+    def rungs(self, codes: tuple[int, ...], seed: int, whole: Measured) -> Sequence[Rung]:
+        row = int(self.rows(np.array([codes], dtype=np.int16))[0])
+        if self.noise:
+            draw = np.random.default_rng((seed, row, 1))
+            return rungs_of_noise(float(self.losses[row]), whole.loss, self.noise, draw)
+        if self.sems is None:
+            return ()
+        sem = float(self.sems[row])
+        return [Rung(share, float(losses[row]), sem / share**0.5) for share, losses in self.rough.items()]
 
     def sample(self, count: int, generator: np.random.Generator) -> Codes:
         return self.codes[generator.integers(len(self.codes), size=count)]

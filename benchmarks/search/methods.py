@@ -95,6 +95,8 @@ class Entry:
         is_ablation: Whether it is our engine without one of its parts.
         random_warm_up: Whether its warm-up is the original, what was bought, and random architectures of the seed,
             as many as everybody's: the shared warm-up would hide what the engine's warm start is worth.
+        stops_early: Whether its evaluations end early when they are clearly beyond the bound, the greatest of a grid;
+            for the front nothing is beyond anything, and it does not take part.
         each_epsilon: Evaluations that each ε of the grid gets after the warm-up; it takes part in that task only.
             None: as many as everybody gets, in every task.
     """
@@ -104,6 +106,7 @@ class Entry:
     needs_block_losses: bool = False
     is_ablation: bool = False
     random_warm_up: bool = False
+    stops_early: bool = False
     each_epsilon: int | None = None
 
 

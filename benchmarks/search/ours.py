@@ -47,21 +47,21 @@ class Ours(Method):
     ) -> None:
         super().__init__(task)
         self.strategy = make(StrategyContext(see(task.prices), task.problem, task.seed, WARM_UP))
-        self._trials: list[Trial] = []
+        self.trials: list[Trial] = []
 
     def tell(self, codes: Codes, measured: Measured) -> None:
         architecture = self.task.prices.space.decode(codes)
         trial = Trial(
             search="bench",
-            number=len(self._trials),
+            number=len(self.trials),
             architecture=architecture,
             status=TrialStatus.COMPLETED,
             evaluation=_evaluation(measured),
         )
-        self._trials.append(trial)
+        self.trials.append(trial)
 
     def ask(self) -> Codes | None:
-        self.strategy.update(self._trials, ())
+        self.strategy.update(self.trials, ())
         suggestions = self.strategy.suggest(1)
         return self.task.prices.space.encode(suggestions[0].architecture) if suggestions else None
 
@@ -73,7 +73,7 @@ def _evaluation(measured: Measured) -> Evaluation:
     }
     if measured.latency is not None:
         metrics[LATENCY.name] = Measurement(mean=measured.latency, unit=LATENCY.unit)
-    return Evaluation(metrics=FrozenDict(metrics))
+    return Evaluation(metrics=FrozenDict(metrics), share=measured.share)
 
 
 def variant(
@@ -93,5 +93,6 @@ variant(
     needs_block_losses=True,
     is_ablation=True,
 )
+variant("blocksmith-early", stops_early=True)
 register("random", partial(Ours, make=partial(make_strategy, "random")))
 register("sobol", partial(Ours, make=partial(make_strategy, "sobol")), "botorch")

@@ -30,10 +30,11 @@ TASKS = ("epsilon", "front", "grid")
 
 @dataclass
 class Ledger:
-    """What a run has evaluated so far, in order."""
+    """What a run has evaluated so far, in order; beyond `limit`, if there is one, evaluations end early."""
 
     landscape: Landscape
     seed: int
+    limit: float | None = None
     seen: dict[Codes, Measured] = field(default_factory=dict)
     repeats: int = 0
     absent: int = 0
@@ -46,7 +47,10 @@ class Ledger:
 
     def evaluate(self, codes: Codes) -> Measured:
         """Measure an architecture, once."""
-        self.seen[codes] = self.landscape.measure(codes, self.seed)
+        if self.limit is None:
+            self.seen[codes] = self.landscape.measure(codes, self.seed)
+        else:
+            self.seen[codes] = self.landscape.measure_early(codes, self.seed, self.limit)
         return self.seen[codes]
 
     def holds(self, codes: Codes) -> bool:
@@ -68,10 +72,14 @@ class Ledger:
 
 
 def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int) -> dict[str, Any]:
-    """One run as a line of the results: curves over evaluations, seconds, memory."""
+    """One run as a line of the results: curves over evaluations, seconds, memory.
+
+    `evaluation_cost` is what the evaluations cost by then, in whole ones; `stopped` ended early, `stopped_wrongly`
+    although truly within the limit.
+    """
     task = task_of(landscape, kind, seed, evaluations)
-    ledger = Ledger(landscape, seed)
     entry = load_methods()[name]
+    ledger = Ledger(landscape, seed, limit_of(task) if entry.stops_early else None)
     warm_up(task, ledger, entry.random_warm_up)
     began = time.process_time()
     method = entry.make(task)
@@ -85,6 +93,8 @@ def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int)
         codes = _next(method, ledger)
         seconds.append(time.process_time() - began)
         method.tell(codes, ledger.evaluate(codes))
+    codes_in_order = np.array(list(ledger.seen), dtype=np.int16)
+    shares = np.array([measured.share for measured in ledger.seen.values()])
     return {
         "warm_up": warm,
         "repeats": ledger.repeats,
@@ -93,8 +103,16 @@ def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int)
         "cpu_s_to_prepare": round(prepared, 4),
         "cpu_s": [float(f"{value:.3g}") for value in seconds],
         "peak_mb": round(peak_mb()),
-        **scores(landscape, kind, np.array(list(ledger.seen), dtype=np.int16)),
+        "evaluation_cost": [round(float(cost), 4) for cost in np.cumsum(shares)],
+        "stopped": int((shares < 1).sum()),
+        "stopped_wrongly": int(((shares < 1) & (landscape.loss(codes_in_order) <= (ledger.limit or 0.0))).sum()),
+        **scores(landscape, kind, codes_in_order, shares == 1),
     }
+
+
+def limit_of(task: Task) -> float | None:
+    """The loss beyond which nothing is asked about an architecture any more."""
+    return {"epsilon": task.epsilon, "grid": max(task.grid)}.get(task.kind)
 
 
 def peak_mb() -> float:

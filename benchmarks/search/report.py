@@ -48,7 +48,17 @@ def _rows(methods: dict[str, Row], task: str) -> list[Row]:
         values = methods[name][what]
         return sign * float(values[common[-1] if common else max(values, key=int)]["mean"])
 
-    return [_row(name, methods[name], task, [str(n) for n in points]) for name in sorted(methods, key=merit)]
+    best_first = sorted(methods, key=merit)
+    saves = any(row["saved"] > 0 for row in methods.values())
+    rows = {name: _row(name, methods[name], task, [str(n) for n in points]) for name in best_first}
+    return [rows[name] | (_cost(methods[name], points) if saves else {}) for name in best_first]
+
+
+def _cost(row: Row, points: list[int]) -> Row:
+    """What evaluations cost where some methods end them early."""
+    cost = row["evaluation_cost"]
+    shown: Row = {f"cost of {n}": f"{cost[str(n)]:.1f}" if str(n) in cost else "" for n in points}
+    return shown | {"saved": f"{row['saved']:.0%}", "stopped wrongly, a run": row["stopped_wrongly"]}
 
 
 def _row(name: str, row: Row, task: str, points: list[str]) -> Row:

@@ -123,6 +123,8 @@ def out_of_place(entry: Entry, landscape: Landscape) -> str | None:
     """Why a method cannot take part on a landscape, or would do the same there as another."""
     if entry.needs_block_losses and landscape.block_losses is None:
         return "which has no block losses"
+    if entry.stops_early and not landscape.has_rungs:
+        return "where evaluations cannot end early"
     if entry.random_warm_up and 1 + len(landscape.bought) >= WARM_UP:
         return "where everybody's warm-up is what was bought"
     return None
@@ -130,6 +132,8 @@ def out_of_place(entry: Entry, landscape: Landscape) -> str | None:
 
 def _evaluations(entry: Entry, landscape: Landscape, task: str, asked: int) -> int:
     """Number of evaluations of a method, 0 where it does not take part."""
+    if entry.stops_early and task == "front":
+        return 0
     if entry.each_epsilon is None:
         return asked
     warm = max(WARM_UP, 1 + len(landscape.bought))

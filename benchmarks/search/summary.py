@@ -52,6 +52,9 @@ def figures(runs: Sequence[Run]) -> Row:
         "hypervolume": {str(n): described([at(run["hypervolume"], n) for run in runs]) for n in points},
         "solved": {str(n): solved_share(runs, n) for n in points},
         "evaluations_to_2_percent": _finite(np.median(needed)),
+        "evaluation_cost": {str(n): _mean([at(_costs(run), n) for run in runs]) for n in points},
+        "saved": _mean([1 - _costs(run)[-1] / len(_costs(run)) for run in runs]),
+        "stopped_wrongly": _mean([run.get("stopped_wrongly", 0) for run in runs]),
         "grid_solved": {str(n): _grid_share(runs, n) for n in points},
         "cpu_s_per_suggestion": _median([value for run in runs for value in run["cpu_s"]]),
         "cpu_s_per_suggestion_mean": _mean([value for run in runs for value in run["cpu_s"]]),
@@ -115,6 +118,12 @@ def comparison(tasks: dict[str, dict[str, Row]]) -> dict[str, Row]:
         row["peak_mb"] = max(r["peak_mb"] for r in (epsilon, front, grid) if r)
         document[name] = row
     return document
+
+
+def _costs(run: Run) -> list[float]:
+    """Cost in whole evaluations; runs made before any could end early do not say it."""
+    costs: list[float] = run.get("evaluation_cost") or [float(n + 1) for n in range(len(run["regret"]))]
+    return costs
 
 
 def _grid_share(runs: Sequence[Run], evaluations: int) -> float:

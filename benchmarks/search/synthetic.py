@@ -14,13 +14,15 @@ front and optimum follow exactly by merging the pairs.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.search.landscape import Bounds, Landscape, Measured, digest
+from benchmarks.search.landscape import Bounds, Landscape, Measured, Rung, digest
 from benchmarks.search.listed import TableLandscape
+from benchmarks.search.rungs import rungs_of_noise
 from nas.domain.architecture import TEACHER_VARIANT
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.strategy.additive import non_dominated_rows
@@ -122,6 +124,7 @@ class MirrorPairs(Landscape):
     """Instance of `syn-18`: cost and loss are functions of sums over the nine mirror pairs."""
 
     bought = ()
+    has_rungs = True
 
     def __init__(self, instance: int, cardinalities: tuple[int, ...] = MANY) -> None:
         draw = np.random.default_rng((18, instance))
@@ -159,6 +162,10 @@ class MirrorPairs(Landscape):
         error = NOISE * np.random.default_rng((seed, *codes)).normal()
         loss = float(self.loss(rows)[0] * np.exp(error))
         return Measured(float(self.cost(rows)[0]), loss, loss * NOISE)
+
+    def rungs(self, codes: tuple[int, ...], seed: int, whole: Measured) -> Sequence[Rung]:
+        true = float(self.loss(np.array([codes], dtype=np.int16))[0])
+        return rungs_of_noise(true, whole.loss, NOISE, np.random.default_rng((seed, *codes, 1)))
 
     def sample(self, count: int, generator: np.random.Generator) -> Codes:
         drawn = generator.random((count, len(self.cardinalities))) * np.array(self.cardinalities)

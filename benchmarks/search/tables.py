@@ -1,8 +1,10 @@
 """Anybody's table as a landscape.
 
 One row per architecture, in a CSV file (perhaps gzipped): one column per choice, a cost, a loss; where there are any,
-`LOSS_sem` (standard error), `LOSS_1`, `LOSS_2` … (measurements: a method sees one of them, the truth is LOSS) and a
-latency. Incomplete tables are welcome: what is absent cannot be suggested. Block losses: `stage,variant,block_loss`.
+`LOSS_sem` (standard error), `LOSS_1`, `LOSS_2` … (measurements: a method sees one of them, the truth is LOSS),
+`LOSS_samples_1_8`, `_1_4`, `_1_2` (after so many of the samples, for methods that stop early; they need `LOSS_sem`,
+of which a share `s` has 1/√s as much) and a latency. Incomplete tables are welcome: what is absent cannot be
+suggested. Block losses: `stage,variant,block_loss`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from benchmarks.search.landscape import Bounds
 from benchmarks.search.listed import TableLandscape
 from nas.domain.architecture import TEACHER_VARIANT
 from nas.domain.search_space import SearchSpace, StageChoices
+from nas.domain.stopping import PARTS
 from nas.strategy.pricing import Prices
 
 Row = dict[str, str]
@@ -97,6 +100,7 @@ def load_table(options: TableOptions, name: str | None = None) -> TableLandscape
         replicates=np.column_stack([numbers[column] for column in replicates]) if replicates else None,
         latencies=numbers[options.latency] if options.latency else None,
         block_losses=_block_losses(options, values, blocks) if blocks else None,
+        rough={share: numbers[column] for share, column in _rough(options, columns).items()},
     )
     if not landscape.is_feasible(landscape.codes).any():
         raise BadTable([_hopeless(options, landscape)])
@@ -179,12 +183,17 @@ def _is_number(text: str | None) -> bool:
 
 
 def _numeric(options: TableOptions, columns: list[str]) -> list[str]:
-    extra = [f"{options.loss}_sem", *_replicates(options, columns)]
+    extra = [f"{options.loss}_sem", *_replicates(options, columns), *_rough(options, columns).values()]
     return [column for column in dict.fromkeys((*options.columns, *extra)) if column in columns]
 
 
 def _replicates(options: TableOptions, columns: list[str]) -> list[str]:
     return [column for column in columns if re.fullmatch(re.escape(options.loss) + r"_\d+", column)]
+
+
+def _rough(options: TableOptions, columns: list[str]) -> dict[float, str]:
+    named = {1 / part: f"{options.loss}_samples_1_{part}" for part in PARTS}
+    return {share: column for share, column in named.items() if column in columns}
 
 
 def _values(choice: str, rows: list[Row], costs: Prices, original: str) -> list[str]:
