@@ -1,6 +1,11 @@
 """The search engine against its peers.
 
     python -m benchmarks.search                                       every landscape, task and method
+    python -m benchmarks.search --methods ablations                   our engine, and without each of its parts
+    python -m benchmarks.search --tasks grid --methods blocksmith,toc-sr-40-each   eight ε at once or one by one
+    python -m benchmarks.search --report                              figures of the runs that are there
+    python -m benchmarks.search.plots RESULTS --out FOLDER            pictures of them
+    python -m benchmarks.search.cost                                  what a suggestion costs as the history grows
     python -m benchmarks.search --table FILE.csv --choices a,b,c --cost flops --loss err --epsilon X   anybody's table
 
 A command that is repeated makes only the runs that are missing; --fresh makes those it asks for anew.

@@ -116,7 +116,7 @@ def _figure(landscape: str, task: str, curves: Mapping[str, npt.NDArray[np.float
     placed = dict(zip([name.rsplit(" (", 1)[0] for name in names], zip(lines, names, strict=True), strict=True))
     ordered = [placed[name] for name in best_first]
     legend = figure.legend(*zip(*ordered, strict=True), loc="outside right upper", frameon=False, fontsize=8.5)
-    legend.set_title("best at the end first\n(seeds)")
+    legend.set_title("best median at the end\nfirst (seeds)")
     legend.get_title().set_fontsize(8.5)
     for text in (*legend.get_texts(), legend.get_title()):
         text.set_color(INK)
@@ -137,8 +137,8 @@ def _draw(axes: Any, name: str, values: npt.NDArray[np.float64]) -> None:
 
 
 def _look(name: str) -> tuple[str, Any]:
-    """The same colour and dashes for a method in all pictures."""
-    known = list(load_methods())
+    """The same colour and dashes for a method in all pictures of its kind."""
+    known = [other for other in load_methods() if other.startswith(WHOLE) == name.startswith(WHOLE)]
     place = known.index(name) if name in known else len(known)
     return COLOURS[place % len(COLOURS)], DASHES[place // len(COLOURS) % len(DASHES)]
 
