@@ -21,6 +21,8 @@ LIKELY = 0.5
 """Probability of feasibility from which on an architecture is recommended."""
 _LEAST_DEVIATION = 0.01
 _CERTAIN = 1e-9
+_HARDLY, _SELDOM = 3.0, 2.0
+"""Standard deviations by which a belief is hardly, or seldom, off: of a front one is asked for later anyway."""
 _PROMISING = 300
 """Candidates about which joint questions are asked: those that could gain most."""
 
@@ -122,15 +124,17 @@ class Outlook:
         return codes[self._conceivable(codes)] if self.is_modelled else codes
 
     def _conceivable(self, codes: Codes) -> npt.NDArray[np.bool_]:
-        """Which of them the models leave any hope; spares predicting what is far beyond the bounds."""
-        least = {metric: model.least(codes[:, self.lens.free_stages]) for metric, model in self.models.items()}
+        """Which of them a first look leaves any hope; spares predicting what is far beyond bounds or front."""
+        free = self.lens.free_stages
+        seen = {metric: model.sketch(codes[:, free]) for metric, model in self.models.items()}
         keep = np.ones(len(codes), dtype=bool)
         for bound in self.problem.constraints:
-            if bound.metric in least:
-                keep &= least[bound.metric] <= math.log(bound.at_most)
+            if bound.metric in seen:
+                normal = seen[bound.metric]
+                keep &= normal.mean - _HARDLY * normal.deviation <= math.log(bound.at_most)
         if self.problem.is_pareto:
-            prices = self.lens.priced.prices
-            axes = [np.exp(least[m]) if m in least else prices(m, codes) for m in self.problem.objectives]
+            lows = {m: np.exp(normal.mean - _SELDOM * normal.deviation) for m, normal in seen.items()}
+            axes = [lows[m] if m in lows else self.lens.priced.prices(m, codes) for m in self.problem.objectives]
             keep &= self.gains(*axes) > 0
         return keep
 
