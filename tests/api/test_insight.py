@@ -71,6 +71,22 @@ def test_the_recommendation_is_the_cheapest_that_is_surely_feasible(served: Serv
     assert answer["bounds"] == {"noise_mse_relative": 0.5}
 
 
+def test_what_was_stopped_early_is_never_recommended(served: Served) -> None:
+    database = served.installation.database
+    fill(database, a_search("red-5", project="red", seed=5), 12)
+    roomy = "red-5/recommendation?bound=noise_mse_relative:5"
+    (first,) = ask(served, roomy)["recommended"]
+    with database.unit_of_work() as uow:
+        whole = uow.trials.get("red-5", first["trial"])
+        assert whole.evaluation is not None
+        uow.trials.replace(TrialStatus.COMPLETED, whole.evolve(evaluation=whole.evaluation.evolve(share=0.125)))
+        uow.events.append("red-5", "trial", json.dumps({"facts": {"number": whole.number}}), 3.0)
+        uow.commit()
+    answer = ask(served, roomy)
+    assert answer["recommended"]
+    assert first["trial"] not in {one["trial"] for one in [*answer["recommended"], answer["luckiest"]]}
+
+
 @pytest.mark.parametrize("epsilon", [0.45, 0.7])
 def test_other_bounds_are_answered_without_storing_them(served: Served, epsilon: float) -> None:
     answer = ask(served, f"red-1/recommendation?bound=noise_mse_relative:{epsilon}&bound=params:5000")

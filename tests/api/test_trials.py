@@ -28,11 +28,12 @@ def get(served: Served, path: str) -> Any:
     return served.http.get(f"/v1/searches/red-1{path}", headers=served.bearer("red/reader")).json()
 
 
-def finish(served: Served, number: int) -> None:
-    """Complete the running trial, as its coordinator would."""
+def finish(served: Served, number: int, share: float = 1.0) -> None:
+    """Complete the running trial, as its coordinator would; of a share of the samples if it was stopped early."""
     with served.installation.database.unit_of_work() as uow:
         trial = uow.trials.get("red-1", number)
-        done = trial.become(TrialStatus.COMPLETED, evaluation=an_evaluation(trial.architecture))
+        evaluation = an_evaluation(trial.architecture).evolve(share=share)
+        done = trial.become(TrialStatus.COMPLETED, evaluation=evaluation)
         uow.trials.replace(TrialStatus.RUNNING, done)
         uow.trials.add_log("red-1", number, len(trial.attempts), "epoch 1\nepoch 2")
         uow.events.append("red-1", "trial", json.dumps({"facts": {"number": number}}), 2.0)
@@ -92,6 +93,42 @@ def test_a_screened_trial_and_a_violation_are_told(served: Served) -> None:
     )
     error = worst["metrics"]["noise_mse_relative"]["mean"]
     assert worst["violations"] == {"noise_mse_relative": pytest.approx(error - 0.5)}
+
+
+def test_what_was_stopped_early_says_so_everywhere_and_takes_part_in_nothing(served: Served) -> None:
+    number = TRIALS - 1
+    finish(served, number, share=0.125)
+    without_bounds = {"constraints": []}
+    served.http.post("/v1/searches/red-1/bounds", json=without_bounds, headers=served.bearer("red/submitter"))
+    trial = get(served, f"/trials/{number}")
+    assert (trial["status"], trial["share"], trial["feasible"]) == ("completed", 0.125, False)
+    assert trial["metrics"]["noise_mse_relative"]["mean"] > 0
+    listed = {one["trial"]: one["share"] for one in get(served, "/trials?limit=500")["items"]}
+    assert {one for one, share in listed.items() if share < 1} == {number}
+    columns = get(served, "/points")
+    assert columns["share"] == [1.0] * number + [0.125]
+    assert number not in {one["trial"] for one in get(served, "/trials?feasible=true&limit=500")["items"]}
+    assert number in {one["trial"] for one in get(served, "/trials?feasible=false&limit=500")["items"]}
+    front = get(served, "/front")
+    assert front["stopped_early"] == 1
+    assert number not in {point["trial"] for point in front["points"]}
+    assert front["best"]["trial"] != number
+
+
+def test_a_search_in_which_everything_was_stopped_early_has_no_best_trial_and_nothing_to_export(
+    served: Served,
+) -> None:
+    fill(served.installation.database, a_search("red-9", project="red"), 1)
+    with served.installation.database.unit_of_work() as uow:
+        trial = uow.trials.get("red-9", 0)
+        evaluation = an_evaluation(trial.architecture).evolve(share=0.5)
+        uow.trials.replace(TrialStatus.RUNNING, trial.become(TrialStatus.COMPLETED, evaluation=evaluation))
+        uow.events.append("red-9", "trial", json.dumps({"facts": {"number": 0}}), 2.0)
+        uow.commit()
+    front = served.http.get("/v1/searches/red-9/front", headers=served.bearer("red/reader")).json()
+    assert (front["best"], front["points"], front["stopped_early"]) == (None, [], 1)
+    ordered = served.http.post("/v1/searches/red-9/exports", json={}, headers=served.bearer("red/submitter"))
+    assert ordered.status_code == 409
 
 
 def test_a_trial_is_told_with_its_attempts_their_log_and_the_teacher_beside_it(served: Served) -> None:

@@ -89,7 +89,7 @@ def test_an_intent_given_at_submission_is_kept(database: AnyDatabase) -> None:
 
 
 def test_a_trial_comes_back_as_it_went_in(searched: AnyDatabase) -> None:
-    trial = a_trial(3).evolve(attempts=(a_failed_attempt(),), evaluation=an_evaluation())
+    trial = a_trial(3).evolve(attempts=(a_failed_attempt(),), evaluation=an_evaluation().evolve(share=0.125))
     with searched.unit_of_work() as work:
         work.trials.add(trial)
         work.commit()

@@ -83,6 +83,8 @@ def test_trials_keep_verdicts_and_attempts_to_the_last_digit(upgraded: Database)
     assert (completed.bounds_version, completed.origin, completed.created_at) == (1, "sobol", 12.5)
     assert abandoned.failure is not None
     assert abandoned.failure.message == "not finite"
+    assert not completed.is_partial
+    assert [point.share for point in points] == [1.0] * 3
     assert [point.metrics for point in points] == [{}, {}, {"noise_mse": [0.1 + 0.2, 1e-17, "1"]}]
     assert points[2].choices == dict(an_architecture(2).choices)
 
@@ -119,6 +121,12 @@ def test_old_searches_take_part_in_what_is_new(upgraded: Database) -> None:
 
 
 def test_the_way_back_and_forth_again_loses_nothing_that_the_first_schema_knew(upgraded: Database) -> None:
+    with upgraded.unit_of_work() as work:
+        stopped = work.trials.get("alpha", 1).become(
+            TrialStatus.COMPLETED, evaluation=an_evaluation().evolve(share=0.25)
+        )
+        work.trials.replace(TrialStatus.RUNNING, stopped)
+        work.commit()
     with upgraded.reader() as view:
         before = [view.searches.list(), view.trials.of_search("alpha"), view.library.entry(BLOCK)]
     config = alembic_config()
@@ -129,3 +137,4 @@ def test_the_way_back_and_forth_again_loses_nothing_that_the_first_schema_knew(u
     with upgraded.reader() as view:
         assert [view.searches.list(), view.trials.of_search("alpha"), view.library.entry(BLOCK)] == before
         assert view.library.uses("alpha") == [BLOCK]
+        assert [point.share for point in view.trial_points.page("alpha")] == [1.0, 0.25, 1.0]

@@ -103,6 +103,10 @@ def test_points_tell_what_a_plot_needs(sql: Database) -> None:
             choices=dict(an_architecture(2).choices),
             metrics={"noise_mse": [0.1 + 0.2, 1e-17, "1"]},
         )
+        assert [point.share for point in work.trial_points.page("alpha")] == [1.0] * 4
+        stopped = done.evolve(evaluation=an_evaluation().evolve(share=0.125))
+        work.trials.replace(TrialStatus.COMPLETED, stopped)
+        assert [point.share for point in work.trial_points.page("alpha")] == [1.0, 1.0, 0.125, 1.0]
         assert [point.number for point in work.trial_points.page("alpha", after=0, limit=2)] == [1, 2]
         assert [point.number for point in work.trial_points.page("alpha", changed_after=3)] == [2, 3]
         assert work.trial_points.page("nobody") == []
