@@ -212,7 +212,7 @@ def a_spec(name: str, teacher: str, *, seed: int, small: bool) -> dict[str, Any]
         "distillation": {"steps": 2, "batch": 4},
         "fidelity": {"metrics": ["noise_mse"], "batch": 8},
         "space": SPACE,
-        "constraints": [{"metric": "noise_mse", "at_most": draw.choice(ERRORS)}],
+        "constraints": [{"metric": "noise_mse", "at_most": ERRORS[seed % len(ERRORS)]}],
         "budget": {"trials": draw.randint(6, 12) if small else draw.randint(12, 36)},
         "strategy": {"name": draw.choice(["random", "sobol"])},
         "parallelism": draw.randint(1, 4),

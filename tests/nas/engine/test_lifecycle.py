@@ -118,7 +118,7 @@ class SearchLife(RuleBasedStateMachine):
         sleeper = self.loop
         self.start()
         before = self.scene.trials(), self.scene.search
-        with suppress(LeaseLost):  # a step that only reads does not notice
+        with suppress(LeaseLost, Killed):  # a step that only reads does not notice
             turn(sleeper, 3)
         self.lost += 3  # what its workers finish meanwhile is found in the journal
         sleeper.stop()
