@@ -35,13 +35,19 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Measured:
-    """One evaluation as a method gets to see it; `share` of the samples was run, 1 unless it was stopped."""
+    """One evaluation as a method gets to see it.
+
+    Attributes:
+        share: Of the samples was run, 1 unless it was stopped.
+        samples: That everybody is judged by, so that their errors are shared; 1 is a sample of its own.
+    """
 
     cost: float
     loss: float
     sem: float
     latency: float | None = None
     share: float = 1.0
+    samples: int = 1
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from nas.domain.search_space import SearchSpace
 from nas.strategy.additive import non_dominated_rows
 from nas.strategy.pricing import Codes, Prices
 
+COMMON_SAMPLES = 256
+"""Of a table that knows standard errors but one value: so many are taken to stand behind each, the same for all."""
+
 
 class TableLandscape(Landscape):
     """A landscape that lists every architecture there is.
@@ -109,7 +112,8 @@ class TableLandscape(Landscape):
         if self.sems is not None:
             sem = float(self.sems[row])
         latency = None if self.latencies is None else float(self.latencies[row])
-        return Measured(float(self.costs[row]), loss, sem, latency)
+        is_alone = self.replicates is not None or bool(self.noise) or self.sems is None
+        return Measured(float(self.costs[row]), loss, sem, latency, samples=1 if is_alone else COMMON_SAMPLES)
 
     def rungs(self, codes: tuple[int, ...], seed: int, whole: Measured) -> Sequence[Rung]:
         row = int(self.rows(np.array([codes], dtype=np.int16))[0])

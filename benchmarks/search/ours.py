@@ -69,7 +69,7 @@ class Ours(Method):
 def _evaluation(measured: Measured) -> Evaluation:
     metrics = {
         GMACS.name: Measurement(mean=measured.cost, unit=GMACS.unit),
-        NOISE_MSE.name: Measurement(mean=measured.loss, sem=measured.sem),
+        NOISE_MSE.name: Measurement(mean=measured.loss, sem=measured.sem, samples=measured.samples),
     }
     if measured.latency is not None:
         metrics[LATENCY.name] = Measurement(mean=measured.latency, unit=LATENCY.unit)

@@ -52,12 +52,14 @@ class Estimated:
 
     Attributes:
         tables: What each variant of each stage is thought to contribute, for the prior mean, `d x k`.
-        noise_sd: Expected noise of its log.
+        noise_sd: Expected noise of the log of each measurement, `n`.
+        noise_width: How little its level is known.
         features: The same for the kernel.
     """
 
     tables: Tensor
-    noise_sd: float
+    noise_sd: Tensor
+    noise_width: float
     features: Tensor
 
 
@@ -157,7 +159,7 @@ def _model(outcome: Estimated | Exact) -> ModelConfig:
     estimated = isinstance(outcome, Estimated)
     return ModelConfig(
         botorch_model_class=LogResponseGP if estimated else KnownCostModel,
-        model_options=dict(vars(outcome)),
+        model_options={name: value for name, value in vars(outcome).items() if name != "noise_sd"},
         input_transform_classes=None,
     )
 
@@ -204,12 +206,13 @@ def _data(outcomes: Outcomes, task: Task) -> Iterator[DataRow]:
         name = _named(metric, outcome)
         if isinstance(outcome, Exact):
             values = outcome.price(task.judged)
+            errors = torch.zeros_like(values)
         else:
             # A metric that is exactly zero (the teacher against itself) has no logarithm and is no datum.
-            values = task.measured[metric].clamp_min(0.0).log()
-        for number, value in enumerate(values.tolist()):
+            values, errors = task.measured[metric].clamp_min(0.0).log(), outcome.noise_sd
+        for number, (value, error) in enumerate(zip(values.tolist(), errors.tolist(), strict=True)):
             if math.isfinite(value):
-                yield DataRow(0, str(number), name, name, value, 0.0)
+                yield DataRow(0, str(number), name, name, value, error)
 
 
 def _named(metric: str, outcome: Estimated | Exact) -> str:

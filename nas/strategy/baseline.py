@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ class Task:
         seed: Seed of the draws.
         neighbours: For spaces of which `candidates` are but a sample: what else may be suggested close to
             `m x d` variant numbers.
+        noise_sd: Expected noise of the log of every measured value, `n`; the typical one where a metric is missing.
     """
 
     objectives: tuple[str, ...]
@@ -39,6 +40,7 @@ class Task:
     candidates: Tensor
     seed: int
     neighbours: Callable[[Tensor], Tensor] | None = None
+    noise_sd: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Baseline:
@@ -85,5 +87,6 @@ def _response(
 ) -> EstimatedResponse | ExactResponse:
     if isinstance(model, LogResponseGP):
         seed = task.seed + list(task.measured).index(metric)
-        return EstimatedResponse(model, task.judged, task.measured[metric], task.pending, draws, seed)
+        measured, noise_sd = task.measured[metric], task.noise_sd.get(metric)
+        return EstimatedResponse(model, task.judged, measured, task.pending, draws, seed, noise_sd)
     return ExactResponse(model, torch.cat([task.judged, task.pending]))

@@ -17,6 +17,7 @@ from nas.domain.metric import EXACT_METRICS, FIDELITY_METRICS, GMACS, TABLE_LATE
 from nas.strategy.additive import additive_front, spread
 from nas.strategy.base import Strategy
 from nas.strategy.judged import Judged
+from nas.strategy.noise import expected_noise, noise_width
 from nas.strategy.pricing import Codes, Prices, sum_by_stage
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _ALONE = threading.Lock()
 _MOST_DATA = 300
 """Judged trials shown to a response model: its cost grows with their cube."""
 _ANCHORS = 32
-_LEAST_NOISE_SD = 0.01
 _NEAR = math.log(3.0)
 """How far from a bound, in log-loss, a warm-start point may be expected to lie."""
 
@@ -181,6 +181,7 @@ class BayesianSearch(Strategy):
             targets=self._targets(),
             judged=tensor(told.codes),
             measured={metric: torch.from_numpy(told.means[metric]) for metric in self.estimated},
+            noise_sd={metric: torch.from_numpy(expected_noise(metric, told)) for metric in self.estimated},
             eligible=torch.from_numpy(self.pool.is_within_bounds(told.codes)),
             pending=tensor(pending),
             candidates=tensor(candidates),
@@ -198,18 +199,17 @@ class BayesianSearch(Strategy):
 
     def outcomes(self, told: Judged, free: list[int]) -> Outcomes:
         """How each metric is modelled: a response model over the free stages, or a known function of them."""
+        import torch
+
         from nas.strategy.ax_translation import Estimated, Exact
 
         outcomes: Outcomes = {}
         for metric in self.estimated:
-            positive = told.means[metric] > 0
-            relative = told.errors[metric][positive] / told.means[metric][positive]
-            # Most of a standard error is shared by all candidates: they see the same held-out latents.
-            noise_sd = max(float(np.median(relative)) / 3, _LEAST_NOISE_SD)
             known = _padded(self._contributions(metric), free)
             outcomes[metric] = Estimated(
                 tables=known * self.ingredients.prior_mean,
-                noise_sd=noise_sd,
+                noise_sd=torch.from_numpy(expected_noise(metric, told)),
+                noise_width=noise_width(metric, told),
                 features=known * self.ingredients.block_features,
             )
         for metric in self.context.problem.objectives:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from nas.strategy.base import Strategy
 from nas.strategy.judged import Judged
 from nas.strategy.pricing import Codes, PricedSpace, Prices
 
+_MANY = 64.0
+"""Samples behind a measurement where nobody says how many: the product's own are of dozens at least."""
 _HOPELESS = (TrialStatus.ABANDONED, TrialStatus.FAILED)
 
 
@@ -31,6 +33,7 @@ class Evidence:
         errors: Their standard errors, `n`.
         hopeless: Trials that failed for good: their architectures are worth no second thought, `n`.
         pending: Trials without a verdict, `n`.
+        samples: How many samples stand behind each estimated metric, `n`; many where a metric is missing.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -39,6 +42,7 @@ class Evidence:
     errors: dict[str, Prices]
     hopeless: npt.NDArray[np.bool_]
     pending: npt.NDArray[np.bool_]
+    samples: dict[str, Prices] = field(default_factory=dict)
 
     @classmethod
     def of(cls, strategy: Strategy) -> Evidence:
@@ -46,12 +50,12 @@ class Evidence:
         finished, waiting = strategy.finished, strategy.pending
         told = [trial.evaluation.metrics if trial.evaluation else {} for trial in finished]
         names = sorted({name for metrics in told for name in metrics if name not in EXACT_METRICS})
-        lacking = (np.nan, np.nan)
+        lacking = (np.nan, np.nan, np.nan)
         values = {
             name: np.array(
-                [(value.mean, value.sem) if (value := metrics.get(name)) else lacking for metrics in told]
+                [(v.mean, v.sem, v.samples) if (v := metrics.get(name)) else lacking for metrics in told]
                 + [lacking] * len(waiting)
-            ).reshape(-1, 2)
+            ).reshape(-1, 3)
             for name in names
         }
         codes = np.array(strategy.finished_codes, dtype=np.int16).reshape(-1, len(strategy.space.stages))
@@ -59,8 +63,9 @@ class Evidence:
         return cls(
             numbers=np.array([trial.number for trial in finished] + [-1] * len(waiting), dtype=np.int64),
             codes=np.concatenate([codes, strategy.encode_all(waiting)]),
-            means={name: both[:, 0] for name, both in values.items()},
-            errors={name: both[:, 1] for name, both in values.items()},
+            means={name: columns[:, 0] for name, columns in values.items()},
+            errors={name: columns[:, 1] for name, columns in values.items()},
+            samples={name: columns[:, 2] for name, columns in values.items()},
             hopeless=np.array(ends + [False] * len(waiting), dtype=bool),
             pending=np.array([False] * len(finished) + [True] * len(waiting), dtype=bool),
         )
@@ -77,8 +82,8 @@ class Evidence:
     def document(self) -> dict[str, Any]:
         """The same as lists, for another process; NaN where nothing was measured."""
         columns = {name: array.tolist() for name, array in self._arrays() if "/" not in name}
-        means, errors = ({m: values.tolist() for m, values in of.items()} for of in (self.means, self.errors))
-        return {**columns, "stages": self.codes.shape[1], "means": means, "errors": errors}
+        told = {kind: {m: values.tolist() for m, values in of.items()} for kind, of in self._metrics()}
+        return {**columns, "stages": self.codes.shape[1], **told}
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> Evidence:
@@ -86,18 +91,23 @@ class Evidence:
         return cls(
             numbers=np.array(document["numbers"], dtype=np.int64),
             codes=np.array(document["codes"], dtype=np.int16).reshape(-1, document["stages"]),
-            means={name: np.array(values, dtype=np.float64) for name, values in document["means"].items()},
-            errors={name: np.array(values, dtype=np.float64) for name, values in document["errors"].items()},
             hopeless=np.array(document["hopeless"], dtype=bool),
             pending=np.array(document["pending"], dtype=bool),
+            **{
+                kind: {name: np.array(values, dtype=np.float64) for name, values in document[kind].items()}
+                for kind in ("means", "errors", "samples")
+            },
         )
 
     def _arrays(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         for name in ("numbers", "codes", "hopeless", "pending"):
             yield name, getattr(self, name)
-        for kind, columns in (("means", self.means), ("errors", self.errors)):
+        for kind, columns in self._metrics():
             for name in sorted(columns):
                 yield f"{kind}/{name}", columns[name]
+
+    def _metrics(self) -> tuple[tuple[str, dict[str, Prices]], ...]:
+        return ("means", self.means), ("errors", self.errors), ("samples", self.samples)
 
     def judged(self, priced: PricedSpace, problem: Problem) -> tuple[npt.NDArray[np.intp], Judged]:
         """The trials in which every metric of a problem has a value, and their positions.
@@ -114,7 +124,9 @@ class Evidence:
         codes = self.codes[rows]
         told = {m: means[m][rows] if m in means else priced.prices(m, codes) for m in problem.metrics}
         errors = {m: self.errors[m][rows] if m in self.errors else np.zeros(len(rows)) for m in problem.metrics}
+        many = np.full(len(rows), _MANY)
+        samples = {m: self.samples[m][rows] if m in self.samples else many for m in problem.metrics}
         violation = np.zeros(len(rows))
         for bound in problem.constraints:
             violation += np.maximum(told[bound.metric] / bound.at_most - 1.0, 0.0)
-        return rows, Judged(codes=codes, means=told, errors=errors, violation=violation)
+        return rows, Judged(codes=codes, means=told, errors=errors, samples=samples, violation=violation)

@@ -51,14 +51,18 @@ class FittedResponse:
         codes: Variant numbers of the free stages, `n x d`.
         values: Measured values, `n`; those of zero have no logarithm and are left out.
         tables: `d x k` contributions, as `LogResponseGP` takes them.
-        noise_sd: Expected standard deviation of a log value.
+        noise_sd: Expected standard deviation of each log value, `n` or one for all.
+        noise_width: How little its level is known.
     """
 
-    def __init__(self, codes: Codes, values: Prices, tables: Tensor, noise_sd: float) -> None:
+    def __init__(
+        self, codes: Codes, values: Prices, tables: Tensor, noise_sd: Tensor | float, noise_width: float = 1.0
+    ) -> None:
         self.kept: npt.NDArray[np.intp] = np.flatnonzero(values > 0)
         self._x = _tensor(codes[self.kept])
         self._y = torch.from_numpy(np.log(values[self.kept]))
-        self.model = LogResponseGP(self._x, self._y[:, None], tables, noise_sd)
+        self._noise_sd = torch.as_tensor(noise_sd, dtype=torch.float64).expand(len(values))[self.kept]
+        self.model = LogResponseGP(self._x, self._y[:, None], tables, self._noise_sd, noise_width)
         fit_botorch_model(self.model, mll_class=None, mll_options={})
         self._tables = tables
         self.condition()
@@ -67,7 +71,7 @@ class FittedResponse:
     def condition(self) -> None:
         """Condition on the data by the model's present hyperparameters."""
         model = self.model
-        self._noise = model.likelihood.noise.reshape(-1).expand(len(self._y))
+        self._noise = model.noise_variances(self._noise_sd)
         covariance = model.covariance(self._x, self._x)
         self._root = psd_safe_cholesky(covariance + torch.diag(self._noise + _JITTER))
         self._residual = self._y - model.mean_module(self._x)
@@ -78,7 +82,7 @@ class FittedResponse:
     @property
     def noise_sd(self) -> float:
         """Standard deviation of the log of one measurement, as learned."""
-        return float(self._noise.mean().sqrt())
+        return float(self._noise.median().sqrt())
 
     @property
     def logs(self) -> Prices:

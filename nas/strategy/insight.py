@@ -84,7 +84,9 @@ class Insight:
             key = (metric, told.codes.tobytes())
             if key not in self._fitted:
                 how: Any = outcomes[metric]
-                self._fitted[key] = FittedResponse(told.codes[:, free], told.means[metric], how.tables, how.noise_sd)
+                self._fitted[key] = FittedResponse(
+                    told.codes[:, free], told.means[metric], how.tables, how.noise_sd, how.noise_width
+                )
             models[metric] = self._fitted[key]
         return models
 

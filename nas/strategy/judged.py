@@ -24,12 +24,14 @@ class Judged:
         codes: Variant numbers, `n x stages`.
         means: Measured means of each metric, `n`.
         errors: Their standard errors, `n`.
+        samples: How many samples stand behind them, `n`.
         violation: Sum of relative violations of the bounds, `n`; 0 where feasible.
     """
 
     codes: Codes
     means: dict[str, Prices]
     errors: dict[str, Prices]
+    samples: dict[str, Prices]
     violation: Prices
 
     @classmethod
@@ -51,13 +53,14 @@ class Judged:
                 if None not in values:
                     rows.append(row)
                     told.append(cast("list[Measurement]", values))
-        means = np.array([[value.mean for value in values] for values in told]).reshape(len(told), len(metrics))
-        errors = np.array([[value.sem for value in values] for values in told]).reshape(len(told), len(metrics))
+        told_of = [[(value.mean, value.sem, value.samples) for value in values] for values in told]
+        means, errors, samples = np.moveaxis(np.array(told_of, dtype=float).reshape(len(told), len(metrics), 3), 2, 0)
         bounds = [(metrics.index(bound.metric), bound.at_most) for bound in problem.constraints]
         return cls(
             codes=np.array(rows, dtype=np.int16).reshape(len(told), stages),
             means={metric: means[:, column] for column, metric in enumerate(metrics)},
             errors={metric: errors[:, column] for column, metric in enumerate(metrics)},
+            samples={metric: samples[:, column] for column, metric in enumerate(metrics)},
             violation=sum(
                 (np.maximum(means[:, column] / at_most - 1.0, 0.0) for column, at_most in bounds),
                 start=np.zeros(len(told)),
@@ -73,6 +76,7 @@ class Judged:
             codes=self.codes[keep],
             means={metric: values[keep] for metric, values in self.means.items()},
             errors={metric: values[keep] for metric, values in self.errors.items()},
+            samples={metric: values[keep] for metric, values in self.samples.items()},
             violation=self.violation[keep],
         )
 

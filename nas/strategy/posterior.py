@@ -140,10 +140,18 @@ class EstimatedResponse:
         pending: Variant numbers of architectures without a verdict, `p x d`.
         draws: Number of draws; 0 stands for one: the posterior mean.
         seed: Seed of the draws.
+        noise_sd: Expected noise of the measured logs, `n`; None stands for the typical one.
     """
 
     def __init__(
-        self, model: LogResponseGP, judged: Tensor, measured: Tensor, pending: Tensor, draws: int, seed: int
+        self,
+        model: LogResponseGP,
+        judged: Tensor,
+        measured: Tensor,
+        pending: Tensor,
+        draws: int,
+        seed: int,
+        noise_sd: Tensor | None = None,
     ) -> None:
         self.model = model
         positive = measured > 0
@@ -155,10 +163,10 @@ class EstimatedResponse:
         amplitude = covariance.diagonal().mean()
         self._jitter = 10 * _JITTER * amplitude
         known = len(data)
-        noise = model.likelihood.noise.squeeze()
-        root = psd_safe_cholesky(
-            covariance[:known, :known] + (noise + _JITTER * amplitude) * identity[:known, :known]
-        )
+        if noise_sd is None:
+            noise_sd = torch.full_like(measured, model.typical_noise_sd)
+        noise = model.noise_variances(noise_sd[positive]) + _JITTER * amplitude
+        root = psd_safe_cholesky(covariance[:known, :known] + torch.diag(noise))
         gain = torch.cholesky_solve(covariance[:known], root).mT
         mean = prior + gain @ (data - prior[:known])
         values = mean[None, :]

@@ -39,20 +39,26 @@ _LEAST_NOISE = 1e-6
 class LogResponseGP(SingleTaskGP):
     """Gaussian process on log values of one metric.
 
-    The noise is learned rather than taken from standard errors: candidates are judged on the same
-    held-out latents, so most of a standard error is shared and says nothing about their order. The
-    errors set where the noise is expected.
+    How noisy a measurement is in relation to the others is given; how noisy all of them are is learned, with
+    the given level as what is expected: how much of a standard error candidates share nobody knows beforehand.
 
     Args:
         train_X: Variant numbers, `n x d`, float64.
         train_Y: Log values, `n x 1`.
         tables: `d x k` contributions for the prior mean.
-        noise_sd: Expected standard deviation of a log value.
+        noise_sd: Expected standard deviation of each log value, `n` or one for all.
+        noise_width: How little their common level is known: standard deviation of the log of the variance.
         features: `d x k` contributions for the kernel; the same by default.
     """
 
     def __init__(
-        self, train_X: Tensor, train_Y: Tensor, tables: Tensor, noise_sd: float, features: Tensor | None = None
+        self,
+        train_X: Tensor,
+        train_Y: Tensor,
+        tables: Tensor,
+        noise_sd: Tensor,
+        noise_width: float = 1.0,
+        features: Tensor | None = None,
     ) -> None:
         stages, cardinality = tables.shape
         features = tables if features is None else features
@@ -71,9 +77,11 @@ class LogResponseGP(SingleTaskGP):
         for kernel in covariance.kernels:
             kernel.outputscale = 0.1
         mean = AdditiveMean(tables, scale, float(train_Y.mean()), float(train_Y.min()) - 2.0)
-        variance = max(noise_sd**2, _LEAST_NOISE)
+        noise_sd = torch.as_tensor(noise_sd, dtype=torch.float64).expand(len(train_X))
+        typical = float(noise_sd.median())
+        variance = max(typical**2, _LEAST_NOISE)
         noise = GaussianLikelihood(
-            noise_prior=LogNormalPrior(math.log(variance), 1.0),
+            noise_prior=LogNormalPrior(math.log(variance), noise_width),
             noise_constraint=GreaterThan(_LEAST_NOISE / 2, initial_value=variance),
         )
         super().__init__(
@@ -84,7 +92,15 @@ class LogResponseGP(SingleTaskGP):
             mean_module=mean,
             outcome_transform=None,
         )
+        self.typical_noise_sd = typical
+        self.noise_sd = noise_sd
         self.to(train_X)
+
+    def noise_variances(self, noise_sd: Tensor) -> Tensor:
+        """Variances of log values that were expected to have these standard deviations, by what was learned."""
+        learned = self.likelihood.noise.reshape(()) / self.typical_noise_sd**2
+        variances: Tensor = (learned * noise_sd.square()).clamp_min(_LEAST_NOISE / 2)
+        return variances
 
     def covariance(self, left: Tensor, right: Tensor) -> Tensor:
         """Prior covariance of variant numbers, dense: `n x d` and `m x d` give `n x m`."""
@@ -111,14 +127,12 @@ class LogResponseGP(SingleTaskGP):
         Of many observations an even sample speaks, from the best to the worst: some dozens of
         hyperparameters need no more, and the time goes with the cube.
         """
-        x, y = self.train_inputs[0], self.train_targets
+        x, y, noise_sd = self.train_inputs[0], self.train_targets, self.noise_sd
         if len(y) > _MOST_FITTED:
             rows = y.argsort()[torch.linspace(0, len(y) - 1, _MOST_FITTED).long()]
-            x, y = x[rows], y[rows]
+            x, y, noise_sd = x[rows], y[rows], noise_sd[rows]
         # Without the doubt about sensitivities: they are among what is fitted.
-        noisy = self._missed(self.covar_module.kernels[0], x, x) + self.likelihood.noise * torch.eye(
-            len(y), dtype=y.dtype
-        )
+        noisy = self._missed(self.covar_module.kernels[0], x, x) + torch.diag(self.noise_variances(noise_sd))
         root = torch.linalg.cholesky(noisy)
         white = torch.linalg.solve_triangular(root, (y - self.mean_module(x))[:, None], upper=False)
         loss = white.square().sum() / 2 + root.diagonal().log().sum()
@@ -129,9 +143,10 @@ class LogResponseGP(SingleTaskGP):
 
     @classmethod
     def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
-        """Constructor arguments from Ax's data set; its standard errors are left out on purpose."""
-        wanted = {name: options[name] for name in ("tables", "noise_sd", "features")}
-        return {"train_X": training_data.X, "train_Y": training_data.Y, **wanted}
+        """Constructor arguments from Ax's data set, standard errors included."""
+        noise_sd = training_data.Yvar.squeeze(-1).sqrt()
+        wanted = {name: options[name] for name in ("tables", "features", "noise_width")}
+        return {"train_X": training_data.X, "train_Y": training_data.Y, "noise_sd": noise_sd, **wanted}
 
 
 class KnownCostModel(DeterministicModel):

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.search.catalogue import REFERENCE, make_landscape, reference_options, table_spec
 from benchmarks.search.landscape import Landscape, Measured
+from benchmarks.search.listed import COMMON_SAMPLES
 from benchmarks.search.methods import load_methods
 from benchmarks.search.ours import Ours
 from benchmarks.search.protocol import limit_of, run, task_of
@@ -77,8 +78,8 @@ def test_a_table_offers_it_only_with_rough_losses_and_their_standard_error(tmp_p
     )
     assert rough.measure_early((0,), 0, 2.0) == rough.measure((0,), 0)
     # 2.2 is not beyond 2 by three standard errors of an eighth of the samples; the half tells.
-    assert rough.measure_early((1,), 0, 2.0) == Measured(5.0, 5.1, 0.1 / 0.5**0.5, None, 0.5)
-    assert rough.measure_early((2,), 0, 2.0) == Measured(1.0, 8.0, 0.1 / 0.125**0.5, None, 0.125)
+    assert rough.measure_early((1,), 0, 2.0) == Measured(5.0, 5.1, 0.1 / 0.5**0.5, None, 0.5, COMMON_SAMPLES)
+    assert rough.measure_early((2,), 0, 2.0) == Measured(1.0, 8.0, 0.1 / 0.125**0.5, None, 0.125, COMMON_SAMPLES)
     assert whole.measure_early((2,), 0, 2.0) == whole.measure((2,), 0)
     entry = load_methods()[EARLY]
     assert out_of_place(entry, rough) is None
