@@ -23,6 +23,8 @@ _LEAST_DEVIATION = 0.01
 _CERTAIN = 1e-9
 _HARDLY, _SELDOM = 3.0, 2.0
 """Standard deviations by which a belief is hardly, or seldom, off: of a front one is asked for later anyway."""
+_KEPT = 1000
+"""The nearest to a bound are looked at closely however far they are."""
 _PROMISING = 300
 """Candidates about which joint questions are asked: those that could gain most."""
 
@@ -130,8 +132,8 @@ class Outlook:
         keep = np.ones(len(codes), dtype=bool)
         for bound in self.problem.constraints:
             if bound.metric in seen:
-                normal = seen[bound.metric]
-                keep &= normal.mean - _HARDLY * normal.deviation <= math.log(bound.at_most)
+                margin = (seen[bound.metric].mean - math.log(bound.at_most)) / seen[bound.metric].deviation
+                keep &= margin <= max([_HARDLY, *np.sort(margin)[_KEPT : _KEPT + 1]])
         if self.problem.is_pareto:
             lows = {m: np.exp(normal.mean - _SELDOM * normal.deviation) for m, normal in seen.items()}
             axes = [lows[m] if m in lows else self.lens.priced.prices(m, codes) for m in self.problem.objectives]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nas.domain.pareto import hypervolume_2d
 from nas.strategy.outlook import Outlook
@@ -12,6 +13,8 @@ from nas.strategy.pricing import Codes, Prices
 
 MATTERS = 0.01
 """Relative improvement below which something is not called better."""
+_BELIEVED = 0.4
+"""Power of the odds of joint draws that is believed: on the bench it is what makes them come true."""
 _DRAWS = 256
 _FRONT_DRAWS = 48
 _MOST_FRONT = 200
@@ -24,7 +27,7 @@ def remaining(outlook: Outlook) -> dict[str, Any] | None:
     Of one objective the gain is the saving relative to the recommended architecture (null while there is
     none); of two the growth of the hypervolume, relative to the present one, if all promising candidates
     were evaluated. Candidates are judged jointly, so that neighbours do not count twice, and only the most
-    promising ones are: both numbers are lower bounds, close ones where few can be better.
+    promising ones are. The probability is what joint draws say, brought closer to even by `tempered`.
 
     Returns:
         None where there is no model.
@@ -33,14 +36,27 @@ def remaining(outlook: Outlook) -> dict[str, Any] | None:
         return None
     promising = outlook.candidates[outlook.promising] if len(outlook.candidates) else outlook.candidates
     gains = _growth(outlook, promising) if outlook.problem.is_pareto else _savings(outlook, promising)
+    better = gains >= MATTERS
     known = np.isfinite(gains).all()
     return {
         "kind": "hypervolume" if outlook.problem.is_pareto else "saving",
-        "probability": float((gains >= MATTERS).mean()),
+        "probability": tempered(better) if len(promising) and outlook.models else float(better.mean()),
         "expected_gain": float(gains.mean()) if known else None,
         "candidates": len(outlook.candidates),
         "is_sampled": not outlook.lens.pool.is_exhaustive,
     }
+
+
+def tempered(happens: npt.NDArray[np.bool_]) -> float:
+    """Probability of what happens in some joint draws, by less than their odds.
+
+    Draws take the model for true. Where nothing was measured all of its errors share a direction, and what every draw
+    says may come to nothing, or the other way round. On 144 histories of four landscapes the odds came true to the
+    power of 0.29 to 0.40, whichever landscape was left out (`python -m benchmarks.search.reliability`).
+    """
+    counted = (happens.sum() + 0.5) / (len(happens) + 1.0)
+    odds = (counted / (1.0 - counted)) ** _BELIEVED
+    return float(odds / (1.0 + odds))
 
 
 def _savings(outlook: Outlook, promising: Codes) -> Prices:

@@ -107,3 +107,13 @@ def test_rank_correlations_equal_scipys(seed: int) -> None:
 def test_nothing_correlates_with_a_constant() -> None:
     constant, other = np.ones(5), np.arange(5.0)
     assert all(math.isnan(measure(constant, other)) for measure in (kendall_tau, spearman, r_squared))
+
+
+def test_a_first_look_is_wider_and_does_not_miss_what_a_close_one_sees() -> None:
+    response, _ = fitted(120)
+    close, sketch = response.predict(GRID), response.sketch(GRID)
+    assert (sketch.deviation > 0.99 * close.deviation).all()
+    off = (close.mean - sketch.mean) / sketch.deviation
+    assert np.mean(np.abs(off) < 3) > 0.99
+    few, _ = fitted(20)
+    assert few.sketch(GRID).mean == pytest.approx(few.predict(GRID).mean, abs=1e-6)
