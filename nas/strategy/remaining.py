@@ -52,7 +52,7 @@ def tempered(happens: npt.NDArray[np.bool_]) -> float:
 
     Draws take the model for true. Where nothing was measured all of its errors share a direction, and what every draw
     says may come to nothing, or the other way round. On 144 histories of four landscapes the odds came true to the
-    power of 0.29 to 0.40, whichever landscape was left out (`python -m benchmarks.search.reliability`).
+    power of 0.30 to 0.41, whichever landscape was left out (`python -m benchmarks.search.reliability`).
     """
     counted = (happens.sum() + 0.5) / (len(happens) + 1.0)
     odds = (counted / (1.0 - counted)) ** _BELIEVED
