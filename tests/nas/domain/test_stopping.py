@@ -104,12 +104,13 @@ def test_limits_are_the_bounds_on_what_is_measured_and_never_a_value_of_the_grid
     [
         (256, 16, (32, 64, 128)),
         (512, 16, (64, 128, 256)),
-        (64, 16, (32,)),
-        (63, 16, (32,)),
-        (48, 16, (32,)),
-        (32, 16, ()),
+        (64, 16, (16, 32)),
+        (64, 8, (16, 32)),
+        (63, 16, (16, 32)),
+        (48, 16, (16, 32)),
+        (32, 16, (16,)),
         (8, 8, ()),
-        (100, 16, (32, 64)),
+        (100, 16, (16, 32, 64)),
         (256, 240, (240,)),
         (256, 300, ()),
         (1000, 1, (125, 250, 500)),
@@ -123,7 +124,7 @@ def test_rungs(samples: int, step: int, expected: tuple[int, ...]) -> None:
 def test_rungs_are_whole_steps_of_some_size_before_the_end(samples: int, step: int) -> None:
     found = rungs(samples, step)
     assert list(found) == sorted(set(found))
-    assert all(count % step == 0 and 32 <= count < samples for count in found)
+    assert all(count % step == 0 and 16 <= count < samples for count in found)
     assert len(found) <= 3
 
 
