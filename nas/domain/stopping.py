@@ -16,7 +16,7 @@ from nas.domain.objective import OutcomeConstraint
 from nas.domain.value import FrozenDict
 
 STANDARD_ERRORS: Final = 3.0
-"""How many of them a mean has to be above a limit. Of 6,144 networks none was stopped wrongly with three, in batches of 16."""
+"""How many of them a mean has to be above a limit. In batches of 16 none of 6,144 networks was stopped wrongly."""
 LEAST_SAMPLES: Final = 16
 """Fewer give a standard error that cannot be trusted itself."""
 PARTS: Final = (8, 4, 2)
