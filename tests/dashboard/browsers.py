@@ -21,6 +21,9 @@ FLAGS = (
     "--disable-sync",
 )
 
+PATIENCE_S = 45.0
+"""How long a test waits for what has to come: a busy machine is no fault of the page."""
+
 
 def chromium() -> str | None:
     """Where the distribution keeps its browser."""
@@ -54,7 +57,7 @@ class Server:
         self._thread.join(timeout=10)
 
 
-def wait_for(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
+def wait_for(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """What the condition becomes, once it is true."""
     until = time.monotonic() + within_s
     while not (value := condition()):

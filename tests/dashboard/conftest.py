@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.dashboard.browsers import Server, chromium, launch
+from tests.dashboard.browsers import PATIENCE_S, Server, chromium, launch
 from tests.dashboard.scene import Scene
 
 Open = Callable[..., Page]
@@ -22,6 +22,7 @@ def browser() -> Iterator[Browser]:
         pytest.fail("There is no Chromium on this machine: apt-get install chromium")
     if chromium() is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
+    expect.set_options(timeout=1000 * PATIENCE_S)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -68,7 +69,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(1000 * PATIENCE_S)
         if quiet:
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)

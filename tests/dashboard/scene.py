@@ -15,8 +15,9 @@ from nas.domain.job import EvaluateArchitecture, Evaluation, Job, Result
 from nas.domain.library import LibraryEntry
 from nas.domain.metric import Measurement
 from nas.domain.objective import OutcomeConstraint
-from nas.domain.search import Budget, Search, SearchSpec
+from nas.domain.search import Budget, FidelityProtocol, Search, SearchSpec
 from nas.domain.search_space import SearchSpace, StageChoices
+from nas.domain.stopping import is_stopped_by
 from nas.domain.value import FrozenDict
 from nas.engine.loop import SearchLoop
 from nas.engine.pace import Pace
@@ -59,11 +60,24 @@ def measured(job: Job, workspace: Workspace) -> Result:
             removed = noise_mse(architecture.choices) - noise_mse(FrozenDict())
             noise = 6 * removed**3 * (0.85 + 0.3 * luck / 0xFFFFFF)
             values = {"noise_mse": noise, "noise_mse_relative": noise * 1.07, "feature_distance": noise**0.5}
-            metrics = {name: Measurement(mean=value, sem=0.03 * value, samples=64) for name, value in values.items()}
-            return Evaluation(metrics=FrozenDict(metrics))
+            return evaluation(values, job.payload.stop_beyond)
         case _, LibraryEntry():
             return result.evolve(seconds=2.5)
     return result
+
+
+def evaluation(values: dict[str, float], limits: FrozenDict[str, float]) -> Evaluation:
+    """Of 64 samples, or of as few as show that a value is clearly beyond its limit."""
+    for share in (1 / 4, 1 / 2, 1.0):
+        metrics = FrozenDict(
+            {
+                name: Measurement(mean=value, sem=0.03 * value / share**0.5, samples=int(64 * share))
+                for name, value in values.items()
+            }
+        )
+        if is_stopped_by(metrics, limits):
+            break
+    return Evaluation(metrics=metrics, share=share)
 
 
 class Scene:
@@ -96,10 +110,13 @@ class Scene:
             uow.commit()
         return token_of(key_id, secret)
 
-    def submit(self, name: str, *, trials: int = 40, project: str = "default", **changes: Any) -> str:
+    def submit(
+        self, name: str, *, trials: int = 40, project: str = "default", stop_early: bool = False, **changes: Any
+    ) -> str:
         """A search that nobody drives yet; returns its id."""
         bound = OutcomeConstraint(metric="noise_mse_relative", at_most=0.005)
-        asked = {"constraints": (bound,), "seed": 7, "parallelism": 4, **changes}
+        fidelity = FidelityProtocol(stop_early=stop_early)
+        asked = {"constraints": (bound,), "fidelity": fidelity, "seed": 7, "parallelism": 4, **changes}
         spec = SearchSpec(name=name, budget=Budget(trials=trials), **asked)
         search_id = f"search-{next(self._numbers):03d}"
         search = Search(

@@ -8,7 +8,7 @@ from tests.dashboard.browsers import Server
 from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 
-SLOW_MS = 60_000
+SLOW_MS = 90_000
 """The first check of a spec builds the reference teacher."""
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.dashboard.browsers import Server, wait_for
 from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
-from tests.dashboard.test_search_page import SLIDER, within
+from tests.dashboard.verdicts import SLIDER, within
 
 MODULE = "const { LINEAR, symlog, scaleFor, fittingRange } = await import('/static/charts/scale.js');"
 
