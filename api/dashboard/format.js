@@ -17,9 +17,14 @@ export function metricLabel(metric) {
   return LABELS[metric] ?? metric.replaceAll("_", " ");
 }
 
+/** @param {number} share @returns {string} How many of the samples were seen, as in "12.5 %". */
+export function seen(share) {
+  return `${number(100 * share)} %`;
+}
+
 /** @param {number} share @returns {string} Where an evaluation ended, as in "stopped at 12.5 % of the samples". */
 export function stoppedAt(share) {
-  return `stopped at ${number(100 * share)} % of the samples`;
+  return `stopped at ${seen(share)} of the samples`;
 }
 
 /** @param {string} metric @returns {string} The label inside a sentence: "relative noise MSE", but "GMACs". */

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from nas.domain.objective import OutcomeConstraint
 from tests.dashboard.browsers import Server, launch
 from tests.dashboard.scene import Scene
 
@@ -25,6 +26,7 @@ def take(browser: Browser, url: str, key: str, search: str) -> None:
         "searches": "/",
         "search": f"/searches/{search}",
         "selection": f"/searches/{search}?sel=3,9",
+        "model": f"/searches/{search}",
         "trial": f"/searches/{search}?trial=17",
         "new": "/new",
         "admin": "/admin",
@@ -42,14 +44,19 @@ def picture(browser: Browser, url: str, key: str, place: str, name: str, theme: 
     page = context.new_page()
     page.goto(f"{url}/#key={key}&{place}" if key else url)
     page.wait_for_load_state("networkidle") if not key else page.locator("main h1").wait_for()
-    if name.startswith(("search-", "selection-")):
+    if name.startswith(("search-", "selection-", "model-")):
         page.locator(".epsilon").wait_for()
     if name.startswith("selection-"):
         page.locator(".heat-map").scroll_into_view_if_needed()
         page.mouse.wheel(0, 450)
+    if name.startswith("model-"):
+        page.locator("section.model").scroll_into_view_if_needed()
+        page.locator(".chart.predictions canvas").wait_for(timeout=90_000)  # the first fit of a process imports Ax
+        page.locator("section.model").scroll_into_view_if_needed()
     page.wait_for_timeout(900)  # charts and second reads; nothing depends on it but looks
     file = IMAGES / f"dashboard-{name}.png"
-    page.screenshot(path=file)
+    shown = page.locator("section.model") if name.startswith("model-") else page
+    shown.screenshot(path=file)
     context.close()
     assert file.stat().st_size <= MOST_BYTES, file
 
@@ -61,7 +68,8 @@ def main() -> None:
             take(browser, *sys.argv[1:])
         else:
             scene = Scene(Path(folder))
-            search = scene.submit("unet-params", trials=300)
+            bound = OutcomeConstraint(metric="noise_mse_relative", at_most=0.01)
+            search = scene.submit("unet-params", trials=300, stop_early=True, constraints=(bound,))
             scene.drive(search)
             running = scene.submit("unet-latency", trials=200, objectives=("params", "noise_mse"))
             scene.drive(running, trials=80)

@@ -35,7 +35,7 @@ def test_a_stopped_trial_says_so_and_is_on_no_front(scene: Scene, server: Server
     assert set(shares.values()) <= {0.25, 0.5}
     page = open_page(server.url, key, f"/searches/{search}")
     expect(page.locator(".bounds .verdict")).to_contain_text(f"{len(shares)} stopped early")
-    expect(page.locator(".legend")).to_contain_text(f"stopped early ({len(shares)})")
+    expect(page.locator("ul.legend")).to_contain_text(f"stopped early ({len(shares)})")
     page.get_by_label("Filter trials").fill("stopped")
     expect(page.locator("#trials-title + span")).to_have_text(f"{len(shares)} of 60")
     number = max(shares)  # the newest stand first
@@ -51,8 +51,8 @@ def test_a_stopped_trial_says_so_and_is_on_no_front(scene: Scene, server: Server
     expect(bound).to_contain_text("violated by")
     page.get_by_label("Relative noise MSE", exact=True).fill("0.9")
     expect(bound).to_have_text("too few samples to tell")
-    page.get_by_role("button", name="Discard").click(force=True)
-    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Discard").press("Enter")
+    drawer.press("Escape")
     panel = page.get_by_role("region", name="Trials and front", exact=True)
     panel.get_by_role("button", name="Table").click()
     front = panel.get_by_role("table", name="Trials on the front")

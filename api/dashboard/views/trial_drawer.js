@@ -136,6 +136,7 @@ function Measured({ trial, bounds }) {
                       ${verdict(
                         value,
                         bounds.find((bound) => bound.metric === name),
+                        trial.share < 1,
                       )}
                     </td>
                   </tr>
@@ -158,9 +159,16 @@ function Measured({ trial, bounds }) {
   `;
 }
 
-/** @param {{mean: number, unit: string}} value @param {import("../front.js").Bound | undefined} bound */
-function verdict({ mean, unit }, bound) {
+/**
+ * @param {{mean: number, sem: number, unit: string}} value @param {import("../front.js").Bound | undefined} bound
+ * @param {boolean} stopped Early: its means rule out, and never let in.
+ */
+function verdict({ mean, sem, unit }, bound, stopped) {
   if (!bound) return "";
+  if (mean <= bound.at_most && stopped && sem > 0)
+    return html`
+      <span class="muted">too few samples to tell</span>
+    `;
   if (mean <= bound.at_most)
     return html`
       <span class="muted">≤ ${quantity(bound.at_most, unit)}</span>

@@ -1,7 +1,8 @@
 /** Which trials the table shows, and in which order. */
 
 /**
- * @param {string} text Words; a trial matches when each occurs in its number, status, origin or architecture.
+ * @param {string} text Words; a trial matches when each occurs in its number, status (`stopped` for
+ *   what was stopped early), origin or architecture.
  * @param {import("../trial_table.js").TrialTable} trials
  * @returns {(position: number) => boolean}
  */
@@ -12,7 +13,8 @@ export function matcher(text, trials) {
     const architecture = Object.entries(trials.architecture(i))
       .map(([stage, variant]) => `${stage} ${variant}`)
       .join(" ");
-    const hay = ` ${trials.number[i]} ${trials.status[i]} ${trials.origin[i]} ${architecture} `.toLowerCase();
+    const status = trials.share[i] < 1 ? `${trials.status[i]} stopped` : trials.status[i];
+    const hay = ` ${trials.number[i]} ${status} ${trials.origin[i]} ${architecture} `.toLowerCase();
     // "e1 ra" as a pair means that block and not any RA elsewhere.
     return words.length > 1 && hay.includes(` ${words.join(" ")} `)
       ? true

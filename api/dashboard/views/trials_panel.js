@@ -1,6 +1,6 @@
 /** Every trial in one table. Only the rows in sight exist, so ten thousand scroll like ten. */
 
-import { architectureText, measurement, metricLabel, quantity, stoppedAt } from "../format.js";
+import { architectureText, measurement, metricLabel, quantity, seen } from "../format.js";
 import { EXACT_METRICS, FEASIBLE, SCREENED, STOPPED, UNMEASURED, violatedBy } from "../front.js";
 import { linkTo } from "../router.js";
 import { selectTrial } from "../selection.js";
@@ -261,9 +261,9 @@ function boundsText(trials, analysis, i) {
   const kind = analysis.classes[i];
   if (kind === UNMEASURED) return "";
   if (kind === FEASIBLE) return "within";
+  if (kind === STOPPED) return `stopped at ${seen(trials.share[i])}`;
   const why = violatedBy(trials, analysis.bounds, i).filter((one) => kind !== SCREENED || one.amount !== null);
   const short = analysis.bounds.length === 1 && why.length === 1 && why[0].amount !== null;
   const text = short ? `violated by ${quantity(why[0].amount, why[0].unit)}` : why.map(violationText).join(", ");
-  if (kind === STOPPED) return [stoppedAt(trials.share[i]), text].filter(Boolean).join("; ");
   return kind === SCREENED ? `screened; ${text}` : text;
 }
