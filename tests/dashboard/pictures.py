@@ -17,6 +17,7 @@ from tests.dashboard.scene import Scene
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 DESKTOP, PHONE = (1440, 900), (390, 844)
+TALL = (1440, 1300)  # the model stands between blocks and trials
 MOST_BYTES = 300_000
 
 
@@ -33,7 +34,15 @@ def take(browser: Browser, url: str, key: str, search: str) -> None:
     }
     for theme in ("light", "dark"):
         for name, place in {"sign-in": "", **views}.items():
-            picture(browser, url, key if place else "", place or "/", f"{name}-{theme}", theme, DESKTOP)
+            picture(
+                browser,
+                url,
+                key if place else "",
+                place or "/",
+                f"{name}-{theme}",
+                theme,
+                TALL if name == "selection" else DESKTOP,
+            )
     for name in ("searches", "search", "trial"):
         picture(browser, url, key, views[name], f"{name}-phone", "light", PHONE)
 
@@ -46,13 +55,13 @@ def picture(browser: Browser, url: str, key: str, place: str, name: str, theme: 
     page.wait_for_load_state("networkidle") if not key else page.locator("main h1").wait_for()
     if name.startswith(("search-", "selection-", "model-")):
         page.locator(".epsilon").wait_for()
-    if name.startswith("selection-"):
-        page.locator(".heat-map").scroll_into_view_if_needed()
-        page.mouse.wheel(0, 450)
-    if name.startswith("model-"):
+    if name.startswith(("selection-", "model-")):
         page.locator("section.model").scroll_into_view_if_needed()
         page.locator(".chart.predictions canvas").wait_for(timeout=90_000)  # the first fit of a process imports Ax
-        page.locator("section.model").scroll_into_view_if_needed()
+    if name.startswith("selection-"):
+        page.locator("section", has=page.locator(".heat-map")).last.evaluate(
+            "(one) => scrollTo(0, one.offsetTop - 60)"
+        )
     page.wait_for_timeout(900)  # charts and second reads; nothing depends on it but looks
     file = IMAGES / f"dashboard-{name}.png"
     shown = page.locator("section.model") if name.startswith("model-") else page

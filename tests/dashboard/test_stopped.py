@@ -57,7 +57,7 @@ def test_a_stopped_trial_says_so_and_is_on_no_front(scene: Scene, server: Server
     panel.get_by_role("button", name="Table").click()
     front = panel.get_by_role("table", name="Trials on the front")
     on_page = {int(text) for text in front.get_by_role("link").all_inner_texts()}
-    assert on_page == {point["trial"] for point in asked(server, key, f"{search}/front")["items"]}
+    assert on_page == {point["trial"] for point in asked(server, key, f"{search}/front")["points"]}
     assert on_page.isdisjoint(shares)
 
 

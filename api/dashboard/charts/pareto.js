@@ -38,7 +38,7 @@ export function paretoOption({ trials, analysis, shown, scales, selected, knee, 
   const faint = selected ? 0.22 : 1;
   const barred =
     trials.length <= MOST_ERROR_BARS && !selected
-      ? trials.number.map((_, i) => i)
+      ? trials.number.map((_, i) => i).filter((i) => analysis.classes[i] !== STOPPED) // their place is rough anyway
       : [...new Set([...(selected ? [] : analysis.front), ...chosen.slice(0, MOST_ERROR_BARS), analysis.best])];
   const hollow = { color: "transparent", borderColor: colours.infeasible, borderWidth: 1.3 };
   const markOf = (i) => (analysis.classes[i] === FEASIBLE ? { color: colours.feasible } : hollow);
