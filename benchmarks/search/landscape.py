@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
 
 from nas.domain.metric import Measurement
 from nas.domain.search_space import SearchSpace
@@ -166,13 +165,11 @@ class Landscape(ABC):
         """Block losses as the run of a seed knows them; bought ones are differences of its measurements."""
         if not self.bought or self.block_losses is None:
             return self.block_losses
-        anchor = self.measure(self.original, seed)
-        measured = [self.measure(codes, seed) for codes in self.bought]
-        noise = float(np.median([one.sem for one in (anchor, *measured)]))
+        anchor = self.measure(self.original, seed).loss
         known = [np.zeros(n) for n in self.cardinalities]
-        for codes, one in zip(self.bought, measured, strict=True):
+        for codes in self.bought:
             stage = next(s for s, v in enumerate(codes) if v)
-            known[stage][codes[stage]] = expected_loss(one.loss - anchor.loss, noise * 2**0.5)
+            known[stage][codes[stage]] = max(0.0, self.measure(codes, seed).loss - anchor)
         return known
 
     def is_feasible(self, codes: Codes) -> Mask:
@@ -191,14 +188,6 @@ class Landscape(ABC):
         low, high = np.log(within.min()), np.log(within.max())
         grid = np.exp(low + (high - low) * (np.arange(GRID) + 1) / (GRID + 1))
         return tuple((float(epsilon), float(costs[losses <= epsilon].min())) for epsilon in grid)
-
-
-def expected_loss(difference: float, noise: float) -> float:
-    """What a replacement loses that cannot gain, given a noisy difference: the mean of a truncated normal."""
-    if not noise:
-        return max(0.0, difference)
-    z = difference / noise
-    return float(difference + noise * np.exp(norm.logpdf(z) - norm.logcdf(z)))
 
 
 def digest(*parts: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.search.landscape import Bounds, Landscape, expected_loss
+from benchmarks.search.landscape import Bounds, Landscape
 from benchmarks.search.methods import Codes, Method, Task, load_methods
 from benchmarks.search.protocol import Ledger, run, task_of, warm_up
 from benchmarks.search.scores import scores
@@ -245,12 +245,3 @@ def test_a_task_tells_peers_their_bounds(table: Path) -> None:
     task: Task = task_of(land, "epsilon", 0, 60)
     measured = land.measure((3, 0, 0), 0)
     assert task.violations(measured) == pytest.approx([measured.loss / 3 - 1, 21 / 25 - 1])
-
-
-def test_a_bought_block_loss_is_what_a_noisy_difference_leads_one_to_expect() -> None:
-    assert expected_loss(0.3, 0.0) == 0.3
-    assert expected_loss(-0.3, 0.0) == 0.0
-    assert expected_loss(3.0, 0.1) == pytest.approx(3.0)
-    draws = np.random.default_rng(0).normal(-0.1, 0.2, 400_000)
-    assert expected_loss(-0.1, 0.2) == pytest.approx(draws[draws > 0].mean(), rel=0.01)
-    assert 0 < expected_loss(-5.0, 0.1) < expected_loss(-1.0, 0.1) < expected_loss(0.0, 0.1)
