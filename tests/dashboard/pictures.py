@@ -58,6 +58,8 @@ def picture(browser: Browser, url: str, key: str, place: str, name: str, theme: 
     if name.startswith(("selection-", "model-")):
         page.locator("section.model").scroll_into_view_if_needed()
         page.locator(".chart.predictions canvas").wait_for(timeout=90_000)  # the first fit of a process imports Ax
+    if name.startswith("new-"):
+        page.get_by_role("button", name="Add a bound").wait_for()
     if name.startswith("selection-"):
         page.locator("section", has=page.locator(".heat-map")).last.evaluate(
             "(one) => scrollTo(0, one.offsetTop - 60)"
