@@ -51,7 +51,7 @@ demo-stop: setup  ## stop the service that `make demo` left running
 	$(DEMO) down --data $(DEMO_DATA)
 
 test: setup-development  ## the whole test suite, two files at a time (WORKERS=0: one after the other)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: setup-development
 	$(BIN)/ruff check .

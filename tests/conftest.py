@@ -8,7 +8,10 @@ from tests.storage.databases import stop_postgresql
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: of two processes none should be left with the longest one at the end."""
+    """Files with slow tests first: of two processes none should be left with the longest one at the end.
+
+    pytest-xdist would sort by the number of tests; the Makefile tells it not to.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
