@@ -13,11 +13,14 @@ import numpy.typing as npt
 from benchmarks.search.landscape import Bounds, Landscape, Mask, Measured, Rung, digest
 from benchmarks.search.rungs import rungs_of_noise
 from nas.domain.search_space import SearchSpace
+from nas.domain.stopping import LEAST_SAMPLES
 from nas.strategy.additive import non_dominated_rows
 from nas.strategy.pricing import Codes, Prices
 
-COMMON_SAMPLES = 256
-"""Of a table that knows standard errors but one value: so many are taken to stand behind each, the same for all."""
+COMMON_SAMPLES = 64
+"""Of a table that knows standard errors but one value: so many stand behind each, the same for all. It is the
+product's default, and what our own truth was measured on.
+"""
 
 
 class TableLandscape(Landscape):
@@ -123,7 +126,11 @@ class TableLandscape(Landscape):
         if self.sems is None:
             return ()
         sem = float(self.sems[row])
-        return [Rung(share, float(losses[row]), sem / share**0.5) for share, losses in self.rough.items()]
+        return [
+            Rung(share, float(losses[row]), sem / share**0.5)
+            for share, losses in self.rough.items()
+            if share * COMMON_SAMPLES >= LEAST_SAMPLES
+        ]
 
     def sample(self, count: int, generator: np.random.Generator) -> Codes:
         return self.codes[generator.integers(len(self.codes), size=count)]

@@ -10,7 +10,9 @@ from nas.strategy.pricing import Prices
 
 LEAST_NOISE_SD = 0.01
 _SHARED = 3.0
-"""Candidates see the same held-out latents: what they do not share of a standard error is about a third of it."""
+"""Candidates see the same held-out latents: what they do not share of a standard error is about a third of it. On our
+own truth, near ε, an eighth of the samples strays by 2.6 % from all of them, with a standard error of 8 %.
+"""
 _DOUBT = 8.0
 """As many samples as this leave a standard error half believed, and half taken for the typical one."""
 

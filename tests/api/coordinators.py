@@ -182,10 +182,3 @@ class Place:
         for one in self.coordinators:
             one.close()
         self.installation.database.close()
-
-
-def until(condition: Callable[[], bool], patience_s: float = 30.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert condition()

@@ -10,7 +10,8 @@ import pytest
 
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from nas.domain.search import Budget
-from tests.api.coordinators import Place, until
+from tests.api.coordinators import Place
+from tests.waiting import until
 
 COMPLETED = {SearchStatus.COMPLETED}
 

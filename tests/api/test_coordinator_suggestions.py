@@ -12,7 +12,8 @@ import pytest
 from nas.domain.lifecycle import SearchStatus
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, StrategySpec
-from tests.api.coordinators import Place, Running, until
+from tests.api.coordinators import Place, Running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -68,8 +68,8 @@ def test_on_our_own_truth_nothing_is_stopped_wrongly_and_more_than_half_is_saved
 
 
 def test_a_table_offers_it_only_with_rough_losses_and_their_standard_error(tmp_path: Path) -> None:
-    rows = ["a,cost,err,err_sem,err_samples_1_8,err_samples_1_2"]
-    rows += ["x,9,1.0,0.1,1.2,1.1", "y,5,5.0,0.1,2.2,5.1", "z,1,9.0,0.1,8.0,9.1"]
+    rows = ["a,cost,err,err_sem,err_samples_1_8,err_samples_1_4,err_samples_1_2"]
+    rows += ["x,9,1.0,0.1,1.2,1.2,1.1", "y,5,5.0,0.1,9.0,2.2,5.1", "z,1,9.0,0.1,9.0,8.0,9.1"]
     text = "\n".join(rows)
     (tmp_path / "t.csv").write_text(text)
     (tmp_path / "u.csv").write_text(text.replace("err_sem", "spread"))
@@ -77,9 +77,9 @@ def test_a_table_offers_it_only_with_rough_losses_and_their_standard_error(tmp_p
         load_table(TableOptions(tmp_path / name, ("a",), "cost", "err", 2.0)) for name in ("t.csv", "u.csv")
     )
     assert rough.measure_early((0,), 0, 2.0) == rough.measure((0,), 0)
-    # 2.2 is not beyond 2 by three standard errors of an eighth of the samples; the half tells.
+    # An eighth would be 8 samples, too few to ask; 2.2 is not clearly beyond 2 at a quarter; the half tells.
     assert rough.measure_early((1,), 0, 2.0) == Measured(5.0, 5.1, 0.1 / 0.5**0.5, None, 0.5, COMMON_SAMPLES)
-    assert rough.measure_early((2,), 0, 2.0) == Measured(1.0, 8.0, 0.1 / 0.125**0.5, None, 0.125, COMMON_SAMPLES)
+    assert rough.measure_early((2,), 0, 2.0) == Measured(1.0, 8.0, 0.1 / 0.25**0.5, None, 0.25, COMMON_SAMPLES)
     assert whole.measure_early((2,), 0, 2.0) == whole.measure((2,), 0)
     entry = load_methods()[EARLY]
     assert out_of_place(entry, rough) is None

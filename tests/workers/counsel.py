@@ -7,14 +7,12 @@ there), `die` (once), `die always`, `stumble`, `refuse`, `faulty`, `fail` (do no
 from __future__ import annotations
 
 import os
-import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nas.errors import Fault, InfeasibleSpec, SpecError
-from tests.workers.thoughts import PLACE
+from nas.errors import Fault, SpecError
+from tests.workers.thoughts import PLACE, obey
 
 
 class Counsel:
@@ -28,18 +26,7 @@ class Counsel:
 
     def __call__(self, about: Mapping[str, Any]) -> dict[str, Any]:
         self._asked += 1
-        (self._folder / "begun").touch()
-        while (self._folder / "hold").exists():
-            time.sleep(0.01)
-        if (self._folder / "die").exists():
-            (self._folder / "die").unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if (self._folder / "die always").exists():
-            os.kill(os.getpid(), signal.SIGKILL)
-        if (self._folder / "stumble").exists():
-            raise ZeroDivisionError("a bug")
-        if (self._folder / "refuse").exists():
-            raise InfeasibleSpec("No such network.", "Loosen the bound.")
+        obey(self._folder)
         if (self._folder / "faulty").exists():
             raise SpecError((Fault("/latency", "needs a device", "cpu"),))
         return {"about": dict(about), "asked": self._asked, "pid": os.getpid()}

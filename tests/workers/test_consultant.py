@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from nas.errors import Fault, InfeasibleSpec, SpecError, TransientError
+from tests.waiting import until
 from tests.workers.counsel import Counsel
 from tests.workers.thoughts import PLACE
 from workers import consultant as module
@@ -21,13 +22,6 @@ from workers.consultant import Consultant
 pytestmark = pytest.mark.timeout(300)
 
 PATIENCE_S = 120.0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -57,7 +51,7 @@ def test_one_process_answers_and_is_started_by_the_first_question(make: Callable
 def test_a_process_that_nobody_asks_is_ended_and_started_again(make: Callable[..., Consultant]) -> None:
     consultant = make(idle_s=0.3)
     first = consultant.ask({})["pid"]
-    until(lambda: consultant.process is None)
+    until(lambda: consultant.process is None, PATIENCE_S)
     assert not psutil.pid_exists(first)
     assert consultant.ask({})["pid"] != first
 
@@ -149,7 +143,7 @@ def test_who_waits_while_it_is_closed_is_told_so(make: Callable[..., Consultant]
 
     asking = threading.Thread(target=ask)
     asking.start()
-    until((tmp_path / "begun").exists)
+    until((tmp_path / "begun").exists, PATIENCE_S)
     consultant.close()
     asking.join(PATIENCE_S)
     assert "being ended" in told[0]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from nas.domain.job import Job
 from tests.fakes.workers import ObedientWorkers
+from tests.waiting import until
 from tests.workers.deeds import a_job
 from workers.pool import MOST_LOSSES, Pool, PoolClient
 
@@ -24,13 +24,6 @@ def pool(workers: ObedientWorkers) -> Iterator[Pool]:
     pool = Pool(workers, now=lambda: workers.seconds)
     yield pool
     pool.close()
-
-
-def until(condition: Callable[[], bool], patience_s: float = 10.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    assert condition()
 
 
 def ask(client: PoolClient, count: int, **given: float) -> list[Job]:

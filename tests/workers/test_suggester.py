@@ -18,6 +18,7 @@ from nas.engine.advice import Advice
 from nas.errors import InfeasibleSpec
 from tests.fakes.strategy import InOrder, InOrderSuggestion
 from tests.nas.engine.scene import SPACE, a_spec
+from tests.waiting import until
 from tests.workers.thoughts import COSTS, PLACE, load_nothing, make_thoughtful
 from workers import suggester as module
 from workers.suggester import Suggester
@@ -56,7 +57,7 @@ class Desk:
 
     def wait(self, adviser: RemoteAdviser | None = None, *, is_urgent: bool = True) -> Advice:
         adviser = adviser or self.adviser
-        until(lambda: adviser.has_answered(is_urgent=is_urgent))
+        until(lambda: adviser.has_answered(is_urgent=is_urgent), PATIENCE_S)
         return adviser.answer()
 
     def finish(self, *architectures: Architecture) -> None:
@@ -85,17 +86,10 @@ class Desk:
         self.say("hold")
         (self.folder / "begun").unlink(missing_ok=True)
         self.ask()
-        until((self.folder / "begun").exists)
+        until((self.folder / "begun").exists, PATIENCE_S)
         pid = self.suggester.process.pid
         assert pid is not None
         return pid
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -247,7 +241,7 @@ def test_a_process_that_grew_too_large_is_replaced_between_two_questions(make_de
     pids = set()
     for expected in EVERYTHING[:3]:
         desk.ask()
-        until(lambda: desk.suggester.process.pid is not None)
+        until(lambda: desk.suggester.process.pid is not None, PATIENCE_S)
         advice = desk.wait()
         assert advice.lapse is None
         assert advice.suggestions[0].architecture == expected
@@ -272,7 +266,7 @@ def test_searches_are_answered_in_order_of_arrival(desk: Desk) -> None:
 def test_what_was_forgotten_is_told_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.turn(2)
     monkeypatch.setattr(module, "FORGET_AFTER_S", 0.0)
-    until(lambda: desk.adviser._matter.told is None)
+    until(lambda: desk.adviser._matter.told is None, PATIENCE_S)
     assert desk.turn() == [EVERYTHING[2]]
 
 

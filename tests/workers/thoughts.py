@@ -46,6 +46,22 @@ COSTS = ExactCosts(
 PLACE = "BLOCKSMITH_TEST_THOUGHTS"
 
 
+def obey(folder: Path) -> None:
+    """Do what a test ordered by a file in the folder: hang, die, stumble or refuse."""
+    (folder / "begun").touch()
+    while (folder / "hold").exists():
+        time.sleep(0.01)
+    if (folder / "die").exists():
+        (folder / "die").unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if (folder / "die always").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    if (folder / "stumble").exists():
+        raise ZeroDivisionError("a bug")
+    if (folder / "refuse").exists():
+        raise InfeasibleSpec("No such network.", "Loosen the bound.")
+
+
 class Thoughtful:
     def __init__(self, search: Search, costs: ExactCosts) -> None:
         self._strategy = InOrder(search, costs)
@@ -55,18 +71,7 @@ class Thoughtful:
         self._strategy.update(finished, pending)
 
     def suggest(self, count: int) -> Sequence[Suggestion]:
-        (self._folder / "begun").touch()
-        while (self._folder / "hold").exists():
-            time.sleep(0.01)
-        if (self._folder / "die").exists():
-            (self._folder / "die").unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if (self._folder / "die always").exists():
-            os.kill(os.getpid(), signal.SIGKILL)
-        if (self._folder / "stumble").exists():
-            raise ZeroDivisionError("a bug")
-        if (self._folder / "refuse").exists():
-            raise InfeasibleSpec("No such network.", "Loosen the bound.")
+        obey(self._folder)
         return self._strategy.suggest(count)
 
 
