@@ -40,10 +40,10 @@ class SqlLibraries:
         by_library: dict[str, list[str]] = {}
         for row in self._connection.execute(visible.where(*_of(project))):
             by_library.setdefault(row.library, []).append(row.id)
-        counted = select(searches.c.library, func.count(library_uses.c.key.distinct())).join_from(
-            library_uses, searches
-        )
-        rows = self._connection.execute(counted.where(*_of(project)).group_by(searches.c.library))
+        # First distinct, then counted: PostgreSQL sorts all uses, as texts of a language, to count distinct ones.
+        blocks = select(searches.c.library, library_uses.c.key).join_from(library_uses, searches).distinct()
+        distinct = blocks.where(*_of(project)).subquery()
+        rows = self._connection.execute(select(distinct.c.library, func.count()).group_by(distinct.c.library))
         entries: dict[str, int] = {row[0]: row[1] for row in rows}
         return [
             LibrarySummary(id=library, entries=entries.get(library, 0), searches=tuple(ids))

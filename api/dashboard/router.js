@@ -1,7 +1,5 @@
 /** Where the user is: `#/searches/ID?sel=3,9`. Everything that can be looked at again stands in the address. */
 
-import { useEffect, useState } from "./vendor/preact-standalone.mjs";
-
 /** @typedef {{path: string[], query: Record<string, string>}} Place */
 
 /** @returns {Place} */
@@ -38,15 +36,4 @@ export function setQuery(changes) {
   const { path, query } = here();
   history.replaceState(null, "", linkTo(path, { ...query, ...changes }));
   dispatchEvent(new Event("hashchange"));
-}
-
-/** @returns {Place} The present place; renders again when it changes. */
-export function usePlace() {
-  const [place, setPlace] = useState(here);
-  useEffect(() => {
-    const update = () => setPlace(here());
-    addEventListener("hashchange", update);
-    return () => removeEventListener("hashchange", update);
-  }, []);
-  return place;
 }

@@ -1,6 +1,6 @@
 /** Asks for what the address shows while the rest of the page is still being read. */
 
-import { loadCharts } from "./charts/chart.js";
+import { loadCharts } from "./charts/library.js";
 import { askAhead, MOST_POINTS } from "./client.js";
 import { here } from "./router.js";
 import { consumeKeyInAddress, currentKey } from "./session.js";
@@ -10,14 +10,17 @@ const CHARTS_AFTER_MS = 2000;
 
 consumeKeyInAddress();
 if (currentKey()) {
-  askAhead("/v1/me");
   const [place, id] = here().path;
   if (place === "searches" && id) {
     const search = `/v1/searches/${id}`;
+    askAhead(`${search}/points`, { limit: MOST_POINTS }); // first: everything waits for it
+    askAhead("/v1/me");
     askAhead(search);
-    askAhead(`${search}/points`, { limit: MOST_POINTS });
     askAhead(`${search}/bounds`);
     askAhead(`${search}/front`);
     loadCharts();
-  } else setTimeout(loadCharts, CHARTS_AFTER_MS);
+  } else {
+    askAhead("/v1/me");
+    setTimeout(loadCharts, CHARTS_AFTER_MS);
+  }
 }

@@ -4,15 +4,7 @@
  */
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-standalone.mjs";
-
-/** @type {Promise<any> | null} */
-let library = null;
-
-/** Begin loading the library, so that it is here when data are. @returns {Promise<any>} */
-export function loadCharts() {
-  library ??= import("../vendor/echarts.esm.min.mjs");
-  return library;
-}
+import { loadCharts } from "./library.js";
 
 /**
  * @param {object} props

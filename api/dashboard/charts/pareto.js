@@ -9,7 +9,7 @@ import { GRID, valueAxis } from "./chart.js";
 /** Above this many trials, error bars are drawn for the front, the best and the selection only. */
 const MOST_ERROR_BARS = 400;
 /** ECharts' fast path for many points: one colour per series and no symbols of their own. */
-const LARGE = 3000;
+const LARGE = 1000;
 const Z95 = 1.96;
 
 /**

@@ -2,12 +2,13 @@
 
 import { duration } from "../format.js";
 import { ProblemNotice } from "../parts/notice.js";
-import { setQuery, usePlace } from "../router.js";
+import { setQuery } from "../router.js";
 import { html } from "../vendor/preact-standalone.mjs";
 import { AuditPanel } from "./audit_panel.js";
 import { KeysPanel } from "./keys_panel.js";
 import { ProjectsPanel } from "./projects_panel.js";
 import { useFetched } from "./use_fetched.js";
+import { usePlace } from "./use_place.js";
 
 /** @param {{me: any}} props */
 export function Admin({ me }) {

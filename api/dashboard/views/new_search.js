@@ -2,13 +2,14 @@
 
 import { address, change, get } from "../client.js";
 import { ProblemNotice } from "../parts/notice.js";
-import { go, linkTo, usePlace } from "../router.js";
+import { go, linkTo } from "../router.js";
 import { FRESH } from "../spec_document.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact-standalone.mjs";
 import { SpecForm } from "./spec_form.js";
 import { SpecText } from "./spec_text.js";
 import { SubmitPanel } from "./submit_panel.js";
 import { useFetched } from "./use_fetched.js";
+import { usePlace } from "./use_place.js";
 
 const CHECK_MS = 600;
 

@@ -4,7 +4,7 @@ import { get } from "../client.js";
 import { isConnected, onConnection, startLive, stopLive } from "../live.js";
 import { Empty, Loading, ProblemNotice } from "../parts/notice.js";
 import { ThemeButton } from "../parts/theme.js";
-import { linkTo, usePlace } from "../router.js";
+import { linkTo } from "../router.js";
 import { currentKey, forgetKey } from "../session.js";
 import { html, useEffect, useErrorBoundary, useState } from "../vendor/preact-standalone.mjs";
 import { Admin } from "./admin.js";
@@ -12,6 +12,7 @@ import { NewSearch } from "./new_search.js";
 import { SearchList } from "./search_list.js";
 import { SearchPage } from "./search_page.js";
 import { SignIn } from "./sign_in.js";
+import { usePlace } from "./use_place.js";
 
 const PLACES = [
   { name: "Searches", path: [] },

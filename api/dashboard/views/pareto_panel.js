@@ -55,10 +55,11 @@ export function ParetoPanel({ model, front, query, version, bounds, draft, setDr
           event.event.shiftKey || event.event.ctrlKey || event.event.metaKey,
         ),
     );
-    made.on(
-      "mouseover",
-      ({ value, event }) => value && setHover({ number: value[2], x: event.offsetX, y: event.offsetY }),
-    );
+    // Thousands of points are one shape to the chart, which is entered once: each move tells which point it is.
+    made.on("mousemove", ({ value, event }) => {
+      const point = value && { number: value[2], x: event.offsetX, y: event.offsetY };
+      if (point) setHover((before) => (before?.number === point.number ? before : point));
+    });
     made.on("mouseout", () => setHover(null));
     made.getZr().on("dblclick", () => zoom(made, 0, 100));
     setChart(made);

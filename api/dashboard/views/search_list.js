@@ -3,10 +3,11 @@
 import { ago, metricLabel } from "../format.js";
 import { Empty, Loading, ProblemNotice } from "../parts/notice.js";
 import { finished, StatusBadge, TrialProgress } from "../parts/status.js";
-import { linkTo, setQuery, usePlace } from "../router.js";
+import { linkTo, setQuery } from "../router.js";
 import { html } from "../vendor/preact-standalone.mjs";
 import { BoundsText } from "./bounds_text.js";
 import { SearchActions } from "./search_actions.js";
+import { usePlace } from "./use_place.js";
 import { useSearches } from "./use_searches.js";
 
 const PAGE = 50;

@@ -1,9 +1,8 @@
 /** One search: what it found, what it does, and what other bounds would make of it. */
 
 import { analyse, defaultAxes } from "../analysis.js";
-import { loadCharts } from "../charts/chart.js";
+import { loadCharts } from "../charts/library.js";
 import { Loading, ProblemNotice } from "../parts/notice.js";
-import { usePlace } from "../router.js";
 import { SearchModel } from "../search_model.js";
 import { selectedNumbers } from "../selection.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
@@ -18,6 +17,7 @@ import { SearchHeader } from "./search_header.js";
 import { TrialDrawer } from "./trial_drawer.js";
 import { TrialsPanel } from "./trials_panel.js";
 import { useFetched } from "./use_fetched.js";
+import { usePlace } from "./use_place.js";
 
 /** @param {{id: string, me: any}} props */
 export function SearchPage({ id, me }) {
