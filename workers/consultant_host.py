@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from multiprocessing.connection import Connection
@@ -22,6 +23,9 @@ from workers.suggester_host import beat, settle
 
 log = logging.getLogger(__name__)
 
+_COURTESY = 5
+"""Niceness: a report takes seconds, and whoever opens a page must not wait for one."""
+
 Consult = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -35,6 +39,7 @@ def host(connection: Connection, make_consult: Callable[[], Consult]) -> None:
     line = OwnerLine(connection)
     line.listen()
     settle()
+    os.nice(_COURTESY)
     with contextlib.suppress(OSError):
         beat(line)
         try:

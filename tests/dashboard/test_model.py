@@ -57,7 +57,7 @@ def test_nothing_is_asked_before_the_panel_comes_into_sight(scene: Scene, server
     page = open_page(server.url, scene.key(), "/")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.set_viewport_size({"width": 1440, "height": 500})
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{server.url}/#/searches/{search}")
     expect(page.locator(".epsilon")).to_be_visible()
     page.wait_for_timeout(500)

@@ -18,9 +18,9 @@ const MARKS = { problem: ["bad", "problem"], warning: ["warn", "warning"], note:
 /** @param {any} props */
 export function ModelPanel({ model }) {
   const box = useRef(/** @type {any} */ (null));
-  const seen = useSeen(box);
+  const seen = useSeen(box, model.complete);
   const round = usePaced(model.search.last_event);
-  const { value, problem, reload } = useFetched(seen && model.complete && `/v1/searches/${model.id}/health`, {}, [
+  const { value, problem, reload } = useFetched(seen && `/v1/searches/${model.id}/health`, {}, [
     round,
     model.search.bounds_version,
   ]);
@@ -182,16 +182,21 @@ function PredictionTable({ predictions }) {
   `;
 }
 
-/** @param {{current: Element | null}} box @returns {boolean} Whether the box has ever been near the screen. */
-function useSeen(box) {
+/**
+ * @param {{current: Element | null}} box
+ * @param {boolean} settled Whether what lies above has its height; before, everything is near the screen.
+ * @returns {boolean} Whether the box has ever been near the screen.
+ */
+function useSeen(box, settled) {
   const [seen, setSeen] = useState(false);
   useEffect(() => {
+    if (!settled) return undefined;
     const watch = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && setSeen(true), {
       rootMargin: "200px",
     });
     watch.observe(/** @type {Element} */ (box.current));
     return () => watch.disconnect();
-  }, []);
+  }, [settled]);
   return seen;
 }
 
