@@ -39,6 +39,16 @@ def of_metric(examined: Document) -> list[Document]:
     return [one for one in told if one is not None]
 
 
+def of_block_losses(outlook: Outlook) -> list[Document]:
+    """Whether block losses were too implausible to be used."""
+    priced = outlook.lens.priced
+    if priced.believes_block_losses or not priced.knows_block_losses:
+        return []
+    said = "Block losses do not rise with what blocks save, as they would if they told anything: they are not used."
+    remedy = "Distil with more steps, and look at the stages where less costly blocks seem to lose less."
+    return [finding("implausible_block_losses", "warning", None, said, remedy)]
+
+
 def of_bounds(outlook: Outlook) -> list[Document]:
     """While nothing measured respects all bounds: by how much the nearest misses exceed them."""
     judged = outlook.judged

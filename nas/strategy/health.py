@@ -62,6 +62,7 @@ def _findings(outlook: Outlook, examined: list[Document], remains: Document | No
         )
     return [
         *told,
+        *findings.of_block_losses(outlook),
         *findings.of_bounds(outlook),
         *findings.of_luck(outlook),
         *findings.of_remainder(remains, outlook),

@@ -13,6 +13,7 @@ from nas.domain.metric import GMACS, TABLE_LATENCY
 from nas.domain.search_space import SearchSpace
 from nas.domain.value import FrozenDict
 from nas.errors import Fault, SpecError
+from nas.strategy.plausibility import log_odds
 
 Codes = npt.NDArray[np.int16]
 """Variant numbers, `n x stages`."""
@@ -56,11 +57,24 @@ class PricedSpace:
     def contributions(self) -> list[Prices]:
         """What each variant is thought to add to a fidelity loss: its block loss.
 
-        Where no block loss is known, the share of the multiplications that it saves: what is cheaper is seldom
-        better, and a response model that knows the order of the variants needs fewer trials.
+        Where no block loss is known, or none can be believed, the share of the multiplications that it saves: what
+        is cheaper is seldom better, and a response model that knows the order of the variants needs fewer trials.
         """
-        if any(losses.any() for losses in self.block_losses):
-            return self.block_losses
+        return self.block_losses if self.believes_block_losses else self.savings
+
+    @property
+    def knows_block_losses(self) -> bool:
+        """Whether any variant has one."""
+        return any(losses.any() for losses in self.block_losses)
+
+    @cached_property
+    def believes_block_losses(self) -> bool:
+        """Whether block losses are known and more than an order by chance."""
+        return self.knows_block_losses and log_odds(self.block_losses, self.savings) > 0
+
+    @cached_property
+    def savings(self) -> list[Prices]:
+        """Share of all multiplications that each variant saves over the dearest of its stage."""
         prices = self.stage_prices(GMACS.name)
         whole = sum(float(one.max()) for one in prices) or 1.0
         return [(one.max() - one) / whole for one in prices]
