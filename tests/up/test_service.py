@@ -116,6 +116,7 @@ def test_a_paused_search_survives_the_end_of_everything(folder: Path, service: d
     assert answer(folder, "resume", search, "--data", "data")["intent"] == "run"
     watched = answer(folder, "watch", search, "--data", "data")
     assert (watched["status"], watched["trials"]) == ("completed", 6)
+    assert "is completed. Clone it to go on" in blocksmith(folder, "resume", search, "--data", "data")
 
 
 def test_keys_and_projects_are_administered(folder: Path, service: dict[str, Any]) -> None:
