@@ -103,7 +103,7 @@ def test_a_killed_child_comes_back_and_callers_are_not_refused(folder: Path, ser
 
 def test_a_paused_search_survives_the_end_of_everything(folder: Path, service: dict[str, Any]) -> None:
     """Submit, pause, kill -9 the supervisor, start again, resume, watch to the end."""
-    spec = write_spec(folder, name="long", trials=6, steps=80)
+    spec = write_spec(folder, name="long", trials=6, steps=400)
     search = answer(folder, "submit", str(spec), "--data", "data")["search"]
     answer(folder, "pause", search, "--data", "data")
     eventually(lambda: answer(folder, "searches", "--status", "paused", "--data", "data"))
