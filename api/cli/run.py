@@ -123,7 +123,9 @@ def resume(
         if wait or output is not None or place.server() is None:
             follow(place, client, found, output, as_json=as_json, pausing=place.server() is None)
         elif found.status.is_terminal:
-            told = f"Search {found.search} is {found.status.value}. Clone it to go on: blocksmith clone {found.search}"
+            told = (
+                f"Search {found.search} is {found.status.value}. Clone it to go on: blocksmith clone {found.search}"
+            )
             answer(found, told, as_json=as_json)
         else:
             goes_on = f"Search {found.search} goes on. Watch it: blocksmith watch {found.search}"

@@ -17,7 +17,7 @@ from nas.domain.metric import EXACT_METRICS
 from nas.domain.objective import OutcomeConstraint, Problem
 from nas.domain.search import Search
 from nas.errors import Fault, SpecError
-from nas.strategy.evidence import Evidence
+from nas.strategy.evidence import MANY, Evidence
 from nas.strategy.inquiry import About, inquiry, models_of
 
 if TYPE_CHECKING:
@@ -111,12 +111,13 @@ def _evidence(columns: Columns) -> Evidence:
     size = columns.size
     rows = np.flatnonzero((columns.codes[:size] >= 0).all(axis=1))
     estimated = {name: column for name, column in columns.metrics.items() if name not in EXACT_METRICS}
-    whole = ~columns.stopped_early[rows]  # what was stopped early is never recommended, whatever bound is asked about
     return Evidence(
         numbers=columns.number[rows],
         codes=columns.codes[rows],
-        means={name: np.where(whole, column.mean[rows], np.nan) for name, column in estimated.items()},
+        means={name: column.mean[rows] for name, column in estimated.items()},
         errors={name: column.sem[rows] for name, column in estimated.items()},
+        samples=dict.fromkeys(estimated, MANY * columns.share[rows]),
+        rough=columns.stopped_early[rows],
         hopeless=np.isin(columns.status[rows], _ENDED_BADLY),
         pending=np.isin(columns.status[rows], _OPEN),
     )

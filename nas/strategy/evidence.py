@@ -17,8 +17,8 @@ from nas.strategy.base import Strategy
 from nas.strategy.judged import Judged
 from nas.strategy.pricing import Codes, PricedSpace, Prices
 
-_MANY = 64.0
-"""Samples behind a measurement where nobody says how many: the product's own are of dozens at least."""
+MANY = 64.0
+"""Samples behind a whole measurement where nobody says how many: the product's own are of dozens at least."""
 _HOPELESS = (TrialStatus.ABANDONED, TrialStatus.FAILED)
 
 
@@ -33,6 +33,7 @@ class Evidence:
         errors: Their standard errors, `n`.
         hopeless: Trials that failed for good: their architectures are worth no second thought, `n`.
         pending: Trials without a verdict, `n`.
+        rough: Trials whose evaluation was stopped early: models learn from them, but no verdict is theirs, `n`.
         samples: How many samples stand behind each estimated metric, `n`; many where a metric is missing.
     """
 
@@ -42,6 +43,7 @@ class Evidence:
     errors: dict[str, Prices]
     hopeless: npt.NDArray[np.bool_]
     pending: npt.NDArray[np.bool_]
+    rough: npt.NDArray[np.bool_]
     samples: dict[str, Prices] = field(default_factory=dict)
 
     @classmethod
@@ -60,6 +62,7 @@ class Evidence:
         }
         codes = np.array(strategy.finished_codes, dtype=np.int16).reshape(-1, len(strategy.space.stages))
         ends = [trial.status in _HOPELESS for trial in finished]
+        stopped = [trial.evaluation is not None and trial.evaluation.share < 1 for trial in finished]
         return cls(
             numbers=np.array([trial.number for trial in finished] + [-1] * len(waiting), dtype=np.int64),
             codes=np.concatenate([codes, strategy.encode_all(waiting)]),
@@ -68,6 +71,7 @@ class Evidence:
             samples={name: columns[:, 2] for name, columns in values.items()},
             hopeless=np.array(ends + [False] * len(waiting), dtype=bool),
             pending=np.array([False] * len(finished) + [True] * len(waiting), dtype=bool),
+            rough=np.array(stopped + [False] * len(waiting), dtype=bool),
         )
 
     @property
@@ -93,6 +97,7 @@ class Evidence:
             codes=np.array(document["codes"], dtype=np.int16).reshape(-1, document["stages"]),
             hopeless=np.array(document["hopeless"], dtype=bool),
             pending=np.array(document["pending"], dtype=bool),
+            rough=np.array(document["rough"], dtype=bool),
             **{
                 kind: {name: np.array(values, dtype=np.float64) for name, values in document[kind].items()}
                 for kind in ("means", "errors", "samples")
@@ -100,7 +105,7 @@ class Evidence:
         )
 
     def _arrays(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        for name in ("numbers", "codes", "hopeless", "pending"):
+        for name in ("numbers", "codes", "hopeless", "pending", "rough"):
             yield name, getattr(self, name)
         for kind, columns in self._metrics():
             for name in sorted(columns):
@@ -109,22 +114,29 @@ class Evidence:
     def _metrics(self) -> tuple[tuple[str, dict[str, Prices]], ...]:
         return ("means", self.means), ("errors", self.errors), ("samples", self.samples)
 
-    def judged(self, priced: PricedSpace, problem: Problem) -> tuple[npt.NDArray[np.intp], Judged]:
+    def judged(
+        self, priced: PricedSpace, problem: Problem, rough: bool = False
+    ) -> tuple[npt.NDArray[np.intp], Judged]:
         """The trials in which every metric of a problem has a value, and their positions.
 
         Exact metrics are priced, not looked up, so that a problem may name any of them.
+
+        Args:
+            priced: Prices of the space.
+            problem: Which metrics must be there.
+            rough: Include what was stopped early: to learn from, not to choose from.
         """
         estimated = [metric for metric in problem.metrics if metric not in EXACT_METRICS]
         nothing = np.full(len(self.numbers), np.nan)
         means = {metric: self.means.get(metric, nothing) for metric in estimated}
-        valued = ~self.hopeless & ~self.pending
+        valued = ~self.hopeless & ~self.pending & (rough | ~self.rough)
         for values in means.values():
             valued = valued & np.isfinite(values)
         rows = np.flatnonzero(valued)
         codes = self.codes[rows]
         told = {m: means[m][rows] if m in means else priced.prices(m, codes) for m in problem.metrics}
         errors = {m: self.errors[m][rows] if m in self.errors else np.zeros(len(rows)) for m in problem.metrics}
-        many = np.full(len(rows), _MANY)
+        many = np.full(len(rows), MANY)
         samples = {m: self.samples[m][rows] if m in self.samples else many for m in problem.metrics}
         violation = np.zeros(len(rows))
         for bound in problem.constraints:

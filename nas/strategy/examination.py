@@ -28,7 +28,7 @@ def examine(outlook: Outlook, metric: str) -> Document:
     """
     model = outlook.models.get(metric)
     if model is None:
-        points = int((outlook.judged.means[metric] > 0).sum())
+        points = int((outlook.told.means[metric] > 0).sum())
         return {"metric": metric, "points": points, **dict.fromkeys(_LATER), "stages": [], "predictions": []}
     return {
         "metric": metric,
@@ -101,10 +101,8 @@ def _decisive(outlook: Outlook, model: FittedResponse) -> str | None:
 
 def _predictions(outlook: Outlook, model: FittedResponse) -> list[Document]:
     """Predicted without its own measurement, against measured, with the 95 % interval of a new measurement."""
-    told = {
-        codes.tobytes(): int(number) for codes, number in zip(outlook.judged.codes, _numbers(outlook), strict=True)
-    }
-    codes = outlook.lens.telling(outlook.judged).codes[model.kept]
+    told = {codes.tobytes(): int(number) for codes, number in zip(outlook.told.codes, _numbers(outlook), strict=True)}
+    codes = outlook.lens.telling(outlook.told).codes[model.kept]
     out = model.leave_one_out()
     width = LEVELS["95"] * out.deviation
     logs = (model.logs, out.mean, out.mean - width, out.mean + width)
@@ -122,7 +120,7 @@ def _predictions(outlook: Outlook, model: FittedResponse) -> list[Document]:
 
 
 def _numbers(outlook: Outlook) -> Any:
-    return outlook.evidence.numbers[outlook.rows]
+    return outlook.evidence.numbers[outlook.told_rows]
 
 
 def _finite(value: float) -> float | None:

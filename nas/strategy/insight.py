@@ -73,7 +73,7 @@ class Insight:
         return self.recommend(rebound(self.context.problem, bounds))
 
     def _models(self, lens: BayesianSearch) -> dict[str, FittedResponse]:
-        _, judged = self.evidence.judged(lens.priced, lens.context.problem)
+        _, judged = self.evidence.judged(lens.priced, lens.context.problem, rough=True)
         free, told = lens.free_stages, lens.telling(judged)
         enough = [metric for metric in lens.estimated if (told.means[metric] > 0).sum() >= LEAST_POINTS]
         if not free or not enough:

@@ -69,6 +69,7 @@ class Outlook:
         self.evidence = evidence
         self.models = models
         self.rows, self.judged = evidence.judged(lens.priced, self.problem)
+        self.told_rows, self.told = evidence.judged(lens.priced, self.problem, rough=True)
 
     @property
     def is_modelled(self) -> bool:
