@@ -74,5 +74,4 @@ def _leave_out(part: str, ingredients: Ingredients) -> None:
 _leave_out("warm-start", Ingredients(warm_start=False))
 _leave_out("exact-costs", Ingredients(exact_costs=False))
 _leave_out("prior-mean", Ingredients(prior_mean=False))
-_leave_out("block-features", Ingredients(block_features=False))
 register(f"{WHOLE}-without-sensitivity-doubt", Trusting, "ax", "botorch", is_ablation=True)

@@ -54,13 +54,11 @@ class Estimated:
         tables: What each variant of each stage is thought to contribute, for the prior mean, `d x k`.
         noise_sd: Expected noise of the log of each measurement, `n`.
         noise_width: How little its level is known.
-        features: The same for the kernel.
     """
 
     tables: Tensor
     noise_sd: Tensor
     noise_width: float
-    features: Tensor
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,11 @@ class Ingredients:
     Attributes:
         exact_costs: Costs are functions; without, they are estimated like anything else.
         prior_mean: The response model expects a power of a weighted sum of block losses.
-        block_features: The response model takes blocks of like loss for alike.
         warm_start: The search begins on the additive front; without, at random.
     """
 
     exact_costs: bool = True
     prior_mean: bool = True
-    block_features: bool = True
     warm_start: bool = True
 
 
@@ -210,7 +208,6 @@ class BayesianSearch(Strategy):
                 tables=known * self.ingredients.prior_mean,
                 noise_sd=torch.from_numpy(expected_noise(metric, told)),
                 noise_width=noise_width(metric, told),
-                features=known * self.ingredients.block_features,
             )
         for metric in self.context.problem.objectives:
             if metric not in self.estimated:

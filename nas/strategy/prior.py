@@ -1,4 +1,4 @@
-"""What is believed of a measured metric before any trial: a mean from block losses, kernels for what it misses."""
+"""What is believed of a measured metric before any trial: a mean from block losses, a kernel for what it misses."""
 
 # mypy: allow-subclassing-any
 # GPyTorch is Any to the type checker, and its classes are there to be derived from.
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from gpytorch.constraints import GreaterThan
-from gpytorch.kernels import Kernel, MaternKernel
+from gpytorch.kernels import Kernel
 from gpytorch.means import Mean
 from gpytorch.priors import LogNormalPrior, NormalPrior
 from torch import Tensor, nn
@@ -53,31 +53,6 @@ class HammingKernel(Kernel):
     def _one_hot(self, codes: Tensor) -> Tensor:
         hot = nn.functional.one_hot(codes.long(), self.cardinality)
         return hot.flatten(-2).to(self.lengthscale)
-
-
-class BlockFeatureKernel(Kernel):
-    """Matern-5/2 on the square root of what the chosen variants contribute, relative to their stage.
-
-    Args:
-        features: `d x k`, scaled to at most 1 in every stage.
-    """
-
-    def __init__(self, features: Tensor) -> None:
-        super().__init__()
-        stages = len(features)
-        self.register_buffer("features", features)
-        self.matern = MaternKernel(
-            nu=2.5,
-            ard_num_dims=stages,
-            lengthscale_prior=LogNormalPrior(math.log(1.5 * math.sqrt(stages)), 0.75),
-            lengthscale_constraint=GreaterThan(0.05),
-        )
-        self.matern.lengthscale = torch.full((1, stages), 1.5 * math.sqrt(stages), dtype=torch.float64)
-
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **_: Any) -> Tensor:
-        """Covariance of variant numbers, `... x n x m`, or its diagonal."""
-        covariance: Tensor = self.matern.forward(look_up(self.features, x1), look_up(self.features, x2), diag=diag)
-        return covariance
 
 
 class AdditiveMean(Mean):

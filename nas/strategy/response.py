@@ -1,9 +1,8 @@
 """The response model: a Gaussian process on the logarithm of a measured metric.
 
-Block losses enter twice. The prior mean says that a network's loss is a power of a weighted sum of
-its block losses plus a floor; the kernel adds what that form misses, once by likeness of choices
-(Hamming) and once by likeness of block losses (Matern). In Bayesian optimisation such a model is
-called a surrogate; here that word is kept for surrogate blocks.
+The prior mean says that a network's loss is a power of a weighted sum of its block losses plus a floor;
+the kernel adds what that form misses, by likeness of choices (Hamming), and doubt about the weights. In
+Bayesian optimisation such a model is called a surrogate; here that word is kept for surrogate blocks.
 """
 
 # mypy: allow-subclassing-any
@@ -27,11 +26,13 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import LogNormalPrior
 from torch import Tensor
 
-from nas.strategy.prior import AdditiveMean, BlockFeatureKernel, HammingKernel, SensitivityKernel, look_up
+from nas.strategy.prior import AdditiveMean, HammingKernel, SensitivityKernel, look_up
 
 _FIT_ITERATIONS = 60
 _MOST_FITTED = 128
 """Observations that the hyperparameters are fitted to."""
+_MISSED = 0.1
+"""Typical variance of the log that the weighted sum of block losses misses."""
 _LEAST_NOISE = 1e-6
 """Variance of the log below which noise is not believed; also keeps matrices well conditioned."""
 
@@ -48,7 +49,6 @@ class LogResponseGP(SingleTaskGP):
         tables: `d x k` contributions for the prior mean.
         noise_sd: Expected standard deviation of each log value, `n` or one for all.
         noise_width: How little their common level is known: standard deviation of the log of the variance.
-        features: `d x k` contributions for the kernel; the same by default.
     """
 
     def __init__(
@@ -58,24 +58,16 @@ class LogResponseGP(SingleTaskGP):
         tables: Tensor,
         noise_sd: Tensor,
         noise_width: float = 1.0,
-        features: Tensor | None = None,
     ) -> None:
         stages, cardinality = tables.shape
-        features = tables if features is None else features
         totals = look_up(tables, train_X).sum(-1)
         scale = max(float(totals.mean()), 1e-12)
-        largest = features.amax(dim=-1, keepdim=True).clamp_min(1e-12)
-        likeness = BlockFeatureKernel((features / largest).sqrt())
-        choices = HammingKernel(cardinality, stages)
-        amplitude = LogNormalPrior(math.log(0.1), 1.0)
-        covariance = AdditiveKernel(
-            *(
-                ScaleKernel(kernel, outputscale_prior=amplitude, outputscale_constraint=GreaterThan(1e-4))
-                for kernel in (choices, likeness)
-            )
+        missed = ScaleKernel(
+            HammingKernel(cardinality, stages),
+            outputscale_prior=LogNormalPrior(math.log(_MISSED), 1.0),
+            outputscale_constraint=GreaterThan(1e-4),
         )
-        for kernel in covariance.kernels:
-            kernel.outputscale = 0.1
+        missed.outputscale = _MISSED
         mean = AdditiveMean(tables, scale, float(train_Y.mean()), float(train_Y.min()) - 2.0)
         noise_sd = torch.as_tensor(noise_sd, dtype=torch.float64).expand(len(train_X))
         typical = float(noise_sd.median())
@@ -88,7 +80,7 @@ class LogResponseGP(SingleTaskGP):
             train_X,
             train_Y,
             likelihood=noise,
-            covar_module=AdditiveKernel(covariance, SensitivityKernel(mean)),
+            covar_module=AdditiveKernel(missed, SensitivityKernel(mean)),
             mean_module=mean,
             outcome_transform=None,
         )
@@ -105,21 +97,14 @@ class LogResponseGP(SingleTaskGP):
     def covariance(self, left: Tensor, right: Tensor) -> Tensor:
         """Prior covariance of variant numbers, dense: `n x d` and `m x d` give `n x m`."""
         missed, doubt = self.covar_module.kernels
-        covariance: Tensor = self._missed(missed, left, right) + doubt.forward(left, right)
+        covariance: Tensor = missed.outputscale * missed.base_kernel.forward(left, right) + doubt.forward(left, right)
         return covariance
 
     def variance(self, codes: Tensor) -> Tensor:
         """Prior variance at variant numbers `n x d`, `n`."""
         missed, doubt = self.covar_module.kernels
-        amplitude = sum((kernel.outputscale for kernel in missed.kernels), torch.zeros(()))
-        variance: Tensor = amplitude + doubt.forward(codes, codes, diag=True)
+        variance: Tensor = missed.outputscale + doubt.forward(codes, codes, diag=True)
         return variance
-
-    def _missed(self, kernels: AdditiveKernel, left: Tensor, right: Tensor) -> Tensor:
-        total = torch.zeros((), dtype=left.dtype)
-        for kernel in kernels.kernels:
-            total = total + kernel.outputscale * kernel.base_kernel.forward(left, right)
-        return total
 
     def negative_log_posterior(self) -> Tensor:
         """Negative log of marginal likelihood times hyperparameter priors, per observation.
@@ -132,7 +117,8 @@ class LogResponseGP(SingleTaskGP):
             rows = y.argsort()[torch.linspace(0, len(y) - 1, _MOST_FITTED).long()]
             x, y, noise_sd = x[rows], y[rows], noise_sd[rows]
         # Without the doubt about sensitivities: they are among what is fitted.
-        noisy = self._missed(self.covar_module.kernels[0], x, x) + torch.diag(self.noise_variances(noise_sd))
+        missed = self.covar_module.kernels[0]
+        noisy = missed.outputscale * missed.base_kernel.forward(x, x) + torch.diag(self.noise_variances(noise_sd))
         root = torch.linalg.cholesky(noisy)
         white = torch.linalg.solve_triangular(root, (y - self.mean_module(x))[:, None], upper=False)
         loss = white.square().sum() / 2 + root.diagonal().log().sum()
@@ -145,7 +131,7 @@ class LogResponseGP(SingleTaskGP):
     def construct_inputs(cls, training_data: SupervisedDataset, **options: Any) -> dict[str, Any]:
         """Constructor arguments from Ax's data set, standard errors included."""
         noise_sd = training_data.Yvar.squeeze(-1).sqrt()
-        wanted = {name: options[name] for name in ("tables", "features", "noise_width")}
+        wanted = {name: options[name] for name in ("tables", "noise_width")}
         return {"train_X": training_data.X, "train_Y": training_data.Y, "noise_sd": noise_sd, **wanted}
 
 

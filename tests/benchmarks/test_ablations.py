@@ -23,7 +23,6 @@ PARTS = {
     "blocksmith-without-warm-start": Ingredients(warm_start=False),
     "blocksmith-without-exact-costs": Ingredients(exact_costs=False),
     "blocksmith-without-prior-mean": Ingredients(prior_mean=False),
-    "blocksmith-without-block-features": Ingredients(block_features=False),
 }
 
 

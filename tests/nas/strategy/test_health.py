@@ -181,8 +181,7 @@ def test_an_overconfident_model_is_found_out() -> None:
     with undisturbed():
         outlook = insight.outlook()
         model = outlook.models["noise_mse"]
-        for kernel in model.model.covar_module.kernels[0].kernels:
-            kernel.outputscale = 1e-4
+        model.model.covar_module.kernels[0].outputscale = 1e-4
         model.condition()
         said = {finding["code"]: finding for finding in of_metric(examine(outlook, "noise_mse"))}
     assert "leave a margin" in said["overconfident"]["remedy"]
