@@ -227,7 +227,7 @@ def test_a_pending_candidate_moves_its_neighbours_as_the_posterior_of_botorch_sa
     )
     left = covariance[1, 1] - covariance[0, 1] ** 2 / covariance[0, 0]
     assert float(after.deviation[1] ** 2) == pytest.approx(float(left), rel=0.05)
-    assert float(after.deviation[0]) < 0.01 * float(deviation[0])
+    assert float(after.deviation[0]) < 0.02 * float(deviation[0])  # what its jitter leaves
 
 
 def test_conditioning_one_by_one_equals_conditioning_at_once() -> None:
