@@ -14,7 +14,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 FAULTS ?= 200
 SEED ?= 1
 DATABASE ?= sqlite
-WORKERS ?= 3
+WORKERS ?= 2
 DEMO_DATA := demo-output/data
 # The port of the page; by default 8484 or the next free one.
 DEMO_PORT ?=
@@ -50,7 +50,7 @@ demo: setup  ## the main job through the service: distil, search, front, export,
 demo-stop: setup  ## stop the service that `make demo` left running
 	$(DEMO) down --data $(DEMO_DATA)
 
-test: setup-development  ## the whole test suite, three files at a time: they wait more than they compute (WORKERS=0: one after the other)
+test: setup-development  ## the whole test suite, two files at a time (WORKERS=0: one after the other)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: setup-development
