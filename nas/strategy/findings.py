@@ -146,7 +146,8 @@ def _additivity(examined: Document) -> Document | None:
         return None
     rho = examined["additivity"]["weighted"]["spearman"] or 0.0
     if metric in FIDELITY_METRICS:
-        said = f"Block losses do not predict {metric} (Spearman {rho:.2f})."
+        # Where none can be believed, what blocks save stands in for their losses.
+        said = f"What is known of single blocks does not predict {metric} (Spearman {rho:.2f})."
         remedy = "Distil with more steps, or let the search run on: the model learns without them, only more slowly."
     else:
         said = f"The costs of single blocks do not predict {metric} (Spearman {rho:.2f})."
