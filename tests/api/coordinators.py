@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from api.composition import make_suggester
-from api.coordinator.coordinator import Coordinator
+from api.coordinator.coordinator import BEAT_S, Coordinator
 from api.coordinator.surroundings import Surroundings
 from api.installation import Installation
 from api.metrics import Metrics
@@ -23,6 +23,7 @@ from nas.engine.lease import Heart, unique_holder
 from storage.administration import Project, Quota
 from tests.fakes.executor import CountingExecutor
 from tests.nas.engine.scene import SPACE, STAGES
+from tests.waiting import until
 from workers.executor import run_job
 from workers.pool import Pool
 
@@ -148,6 +149,16 @@ class Place:
     def coordinator(self, **given: Any) -> Running:
         self.coordinators.append(Running(self, **given))
         return self.coordinators[-1]
+
+    def acquainted(self, count: int) -> None:
+        """Wait until so many coordinators know of each other: each has beaten again since all of them had."""
+        until(lambda: len(self._beats()) == count)
+        complete = max(self._beats())
+        until(lambda: min(self._beats()) > complete + BEAT_S / 2)
+
+    def _beats(self) -> list[float]:
+        with self.installation.database.reader() as uow:
+            return [time.monotonic() - age for _, age in uow.processes.alive(60.0)]
 
     def submit(self, search_id: str, project: str = "default", **changes: Any) -> None:
         asked: dict[str, Any] = {

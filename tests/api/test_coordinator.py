@@ -63,9 +63,10 @@ def intend(place: Place, intent: Intent) -> None:
 
 
 def test_two_coordinators_share_the_searches_and_no_work_is_done_twice(place: Place) -> None:
+    both = [place.coordinator(seconds=0.1), place.coordinator(seconds=0.1)]
+    place.acquainted(2)  # one that believes itself alone takes everything
     for number in range(8):
         place.submit(f"search-{number}", budget=Budget(trials=20))
-    both = [place.coordinator(seconds=0.1), place.coordinator(seconds=0.1)]
     until(lambda: place.statuses() == COMPLETED, 60.0)
     assert all(one.workers.begun for one in both)
     for number in range(8):

@@ -1,7 +1,8 @@
 """Runs the services of `docker-compose.yml` without containers: their own commands and environment, on this machine.
 
 What a container engine would provide is stood in for by text: host names become addresses of the loopback
-network (each Ray node gets one of its own), `/data` and `/run/secrets` become folders, ports become free ones.
+network (each Ray node gets one of its own), `/data` and `/run/secrets` become folders, ports become free ones,
+and `keep` starts again what ended.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,8 @@ from tests.deployment.composition import ROOT, compose, service
 
 HEAD_ADDRESS = "127.0.0.2"
 ENTRY = "127.0.0.1"
+RESTARTS = 3
+"""Of one service: Ray gives its own processes 30 seconds to start, and ends where they take longer."""
 
 
 def free_port(host: str = ENTRY) -> int:
@@ -50,7 +54,8 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self._gcs = free_port(HEAD_ADDRESS)
-        self._nodes = 2
+        self._lost: set[str] = set()
+        self._restarts: Counter[str] = Counter()
         for part in ("data/inputs", "secrets", "logs"):
             (self.folder / part).mkdir(parents=True)
         made = {"blocksmith_database": self.database, "ray_token": self.token, "postgres_password": ""}
@@ -68,7 +73,7 @@ class Deployment:
         command = [self._replaced(part, stand_ins) for part in found["command"]]
         if command[0] == "ray":
             command[2:2] = self._node_flags(label).split()
-        with (self.folder / "logs" / f"{label}.log").open("wb") as log:
+        with (self.folder / "logs" / f"{label}.log").open("ab") as log:
             self.started[label] = subprocess.Popen(
                 command,
                 cwd=self.folder / "data",
@@ -84,15 +89,28 @@ class Deployment:
         stand_ins = self._stand_ins(label)
         given = {key: self._replaced(value, stand_ins) for key, value in service(name)["environment"].items()}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        own = {"PATH": path, "HOME": str(self.folder), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
-        return {**own, "OMP_NUM_THREADS": "1", **given}
+        own = {"PATH": path, "HOME": str(self.folder), "HOSTNAME": label, "PYTHONPATH": str(ROOT)}
+        return {**own, "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1", **given}
+
+    def keep(self) -> None:
+        """Start services again that ended by themselves, as their restart policy wants; a few times each."""
+        for label, process in list(self.started.items()):
+            if process.poll() is None or label in self._lost:
+                continue
+            name, replica = label.rsplit("-", 1)
+            self._restarts[label] += 1
+            may = service(name)["restart"] == "unless-stopped" and self._restarts[label] <= RESTARTS
+            assert may, f"{label} ended:\n{self.log(label)}"
+            self._kill_all_of(label)  # a Ray node leaves processes behind when its start fails
+            self.start(name, int(replica))
 
     def log(self, label: str) -> str:
         """What a replica said."""
         return (self.folder / "logs" / f"{label}.log").read_text(errors="replace")
 
     def kill(self, label: str) -> None:
-        """SIGKILL a replica with everything it started, as when its machine is lost."""
+        """SIGKILL a replica with everything it started, as when its machine is lost; it stays away."""
+        self._lost.add(label)
         victims = [self.started[label].pid, *(p.pid for p in psutil.Process(self.started[label].pid).children(True))]
         for pid in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -100,14 +118,20 @@ class Deployment:
         self.started[label].wait()
 
     def end(self) -> None:
-        """Kill everything of this deployment: all of it knows the token."""
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get("RAY_AUTH_TOKEN_PATH", "") == str(self.folder / "secrets" / "ray_token"):
-                    process.kill()
+        """Kill everything of this deployment."""
+        self._kill_all_of("")
         for process_of_ours in self.started.values():
             process_of_ours.kill()
             process_of_ours.wait()
+
+    def _kill_all_of(self, label: str) -> None:
+        """Kill what belongs to a replica, or to any: all of it knows this deployment's token."""
+        token = str(self.folder / "secrets" / "ray_token")
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                own = process.environ()
+                if own.get("RAY_AUTH_TOKEN_PATH") == token and label in ("", own.get("HOSTNAME")):
+                    process.kill()
 
     def _stand_ins(self, label: str) -> dict[str, str]:
         if label.startswith("api-") and label not in self.ports:
