@@ -1,7 +1,7 @@
 """SIGKILL for the driver, a worker, everything, each at three moments: the same search then finishes.
 
-Real processes, a SQLite file, Ray, the real executor on a tiny teacher. The killed drivers die one by
-one; then one new driver finishes their searches, and three more during which workers are killed.
+Real processes, a SQLite file, Ray, the real executor on a tiny teacher. The killed drivers die two at a
+time; then one new driver finishes their searches, and three more during which workers are killed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,11 +120,14 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
             uow.searches.add(search)
         uow.commit()
     database.close()
-    for case in CASES:
-        if case[0] != "worker":
-            died = drive(story.folder, searches=[name_of(case)], victim=case[0], moment=case[1])
-            assert died == -signal.SIGKILL, (story.folder / "driver.log").read_text()
-            story.at_death[case] = look(story.folder, case)
+
+    def kill_and_look(case: tuple[str, str]) -> None:
+        died = drive(story.folder, searches=[name_of(case)], victim=case[0], moment=case[1])
+        assert died == -signal.SIGKILL, (story.folder / "driver.log").read_text()
+        story.at_death[case] = look(story.folder, case)
+
+    with ThreadPoolExecutor(2) as side_by_side:  # they wait more than they compute
+        list(side_by_side.map(kill_and_look, [case for case in CASES if case[0] != "worker"]))
     deaths = [(seed_of(case), case[1]) for case in CASES if case[0] == "worker"]
     ended = drive(story.folder, searches=[name_of(case) for case in CASES], deaths=deaths)
     assert ended == 0, (story.folder / "driver.log").read_text()
