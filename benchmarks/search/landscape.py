@@ -7,6 +7,7 @@ follow from dear to cheap.
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_ndtr
 
 from nas.domain.metric import Measurement
 from nas.domain.search_space import SearchSpace
@@ -162,14 +164,21 @@ class Landscape(ABC):
         """Changes whenever a result on this landscape would."""
 
     def known_block_losses(self, seed: int) -> list[Prices] | None:
-        """Block losses as the run of a seed knows them; bought ones are differences of its measurements."""
+        """Block losses as the run of a seed knows them.
+
+        Bought ones are what its measurements make one expect of a loss that cannot be negative: the mean of a normal
+        distribution above zero, around the difference. Of noisy differences themselves the front of least sums would
+        be made of the lucky ones (the winner's curse).
+        """
         if not self.bought or self.block_losses is None:
             return self.block_losses
-        anchor = self.measure(self.original, seed).loss
+        anchor = self.measure(self.original, seed)
+        measured = [self.measure(codes, seed) for codes in self.bought]
+        noise = float(np.sqrt(2 * np.mean([one.sem**2 for one in (anchor, *measured)])))
         known = [np.zeros(n) for n in self.cardinalities]
-        for codes in self.bought:
+        for codes, one in zip(self.bought, measured, strict=True):
             stage = next(s for s, v in enumerate(codes) if v)
-            known[stage][codes[stage]] = max(0.0, self.measure(codes, seed).loss - anchor)
+            known[stage][codes[stage]] = mean_above_zero(one.loss - anchor.loss, noise)
         return known
 
     def is_feasible(self, codes: Codes) -> Mask:
@@ -196,3 +205,11 @@ def digest(*parts: object) -> str:
     for part in parts:
         whole.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
     return whole.hexdigest()[:12]
+
+
+def mean_above_zero(centre: float, width: float) -> float:
+    """Mean of a normal distribution given that it is not negative (Johnson, Kotz & Balakrishnan 1994, 13.10)."""
+    if width == 0:
+        return max(0.0, centre)
+    ratio = centre / width
+    return centre + width * float(np.exp(-(ratio**2) / 2 - log_ndtr(ratio))) / math.sqrt(2 * math.pi)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.search.landscape import Bounds, Landscape
+from benchmarks.search.landscape import Bounds, Landscape, mean_above_zero
 from benchmarks.search.methods import Codes, Method, Task, load_methods
 from benchmarks.search.protocol import Ledger, run, task_of, warm_up
 from benchmarks.search.scores import scores
@@ -245,3 +245,14 @@ def test_a_task_tells_peers_their_bounds(table: Path) -> None:
     task: Task = task_of(land, "epsilon", 0, 60)
     measured = land.measure((3, 0, 0), 0)
     assert task.violations(measured) == pytest.approx([measured.loss / 3 - 1, 21 / 25 - 1])
+
+
+@pytest.mark.parametrize("centre", [-1.0, -0.2, 0.0, 0.5, 3.0])
+def test_a_loss_bought_with_noise_is_what_may_be_expected_of_one_that_cannot_be_negative(centre: float) -> None:
+    draws = centre + 0.4 * np.random.default_rng(0).normal(size=2_000_000)
+    assert mean_above_zero(centre, 0.4) == pytest.approx(draws[draws > 0].mean(), rel=0.02)
+
+
+def test_a_bought_loss_is_finite_however_unlucky_its_measurement_and_exact_without_noise() -> None:
+    assert 0 < mean_above_zero(-40.0, 0.4) < 0.01
+    assert [mean_above_zero(centre, 0.0) for centre in (-1.0, 2.0)] == [0.0, 2.0]

@@ -1,7 +1,7 @@
 """SIGKILL for the driver, a worker, everything, each at three moments: the same search then finishes.
 
 Real processes, a SQLite file, Ray, the real executor on a tiny teacher. The killed drivers die two at a
-time; then one new driver finishes their searches, and three more during which workers are killed.
+time; then two new ones finish their searches, and three more during which workers are killed.
 """
 
 from __future__ import annotations
@@ -126,11 +126,14 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
         assert died == -signal.SIGKILL, (story.folder / "driver.log").read_text()
         story.at_death[case] = look(story.folder, case)
 
+    def finish(cases: list[tuple[str, str]]) -> None:
+        deaths = [(seed_of(case), case[1]) for case in cases if case[0] == "worker"]
+        ended = drive(story.folder, searches=[name_of(case) for case in cases], deaths=deaths)
+        assert ended == 0, (story.folder / "driver.log").read_text()
+
     with ThreadPoolExecutor(2) as side_by_side:  # they wait more than they compute
         list(side_by_side.map(kill_and_look, [case for case in CASES if case[0] != "worker"]))
-    deaths = [(seed_of(case), case[1]) for case in CASES if case[0] == "worker"]
-    ended = drive(story.folder, searches=[name_of(case) for case in CASES], deaths=deaths)
-    assert ended == 0, (story.folder / "driver.log").read_text()
+        list(side_by_side.map(finish, [CASES[::2], CASES[1::2]]))
     for case in CASES:
         story.at_end[case] = look(story.folder, case)
     return story
