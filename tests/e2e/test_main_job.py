@@ -145,5 +145,5 @@ def _wait_for_trials(folder: Path, count: int) -> None:
         searches = json.loads(blocksmith("searches", "--json", cwd=folder))
         if searches[0]["name"] == "long" and searches[0]["trials"] >= count:
             return
-        time.sleep(0.2)
+        time.sleep(1.0)  # each look is a process that takes a second of the search's cores
     raise AssertionError("the search did not get going")
