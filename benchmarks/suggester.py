@@ -23,6 +23,7 @@ from nas.domain.lifecycle import TrialStatus
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, Search, SearchSpec, StrategySpec
 from nas.domain.trial import Trial
+from nas.engine.archive import Archive
 from tests.fakes.landscapes import Landscape, finished, landscape
 from workers.suggester import MOST_MEMORY_BYTES, Suggester
 from workers.suggester_adviser import RemoteAdviser
@@ -51,7 +52,7 @@ class Driven:
     def __init__(self, suggester: Suggester, seed: int, trials: int) -> None:
         self.land: Landscape = landscape(seed, noise=0.03)
         self.search = a_search(self.land, seed, trials)
-        self.history: list[Trial] = []
+        self.history = Archive()
         self.adviser = RemoteAdviser(suggester, self.search, self.land.costs, _make_fall_back)
 
     def step(self) -> float:
@@ -70,7 +71,7 @@ class Driven:
         seconds = time.monotonic() - began
         for one in advice.suggestions:
             evaluation = self.land.evaluate(one.architecture)
-            self.history.append(finished(len(self.history), one.architecture, evaluation, TrialStatus.COMPLETED))
+            self.history.add(finished(len(self.history), one.architecture, evaluation, TrialStatus.COMPLETED))
         return seconds
 
 
@@ -134,7 +135,7 @@ def held(trials: int) -> float:
         gc.collect()
         tracemalloc.start()
         strategy = _make_strategy(search, land.costs)
-        strategy.update([Trial.model_validate_json(document) for document in documents], [])
+        strategy.tell([Trial.model_validate_json(document) for document in documents], [])
         strategy.suggest(1)
         gc.collect()
         sizes.append(tracemalloc.get_traced_memory()[0] / 1e6)

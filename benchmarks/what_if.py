@@ -63,7 +63,7 @@ def timed(land: Landscape, task: str) -> list[dict[str, Any]]:
     rows = np.random.default_rng(0).choice(len(land.losses), TRIALS, replace=False)
     tried = [land.space.decode(tuple(np.unravel_index(row, land.space.cardinalities))) for row in rows.tolist()]
     told = [finished(number, one, land.evaluate(one), TrialStatus.COMPLETED) for number, one in enumerate(tried)]
-    strategy.update(told, [])
+    strategy.tell(told, [])
     insight = Insight.of(strategy)
     samples = [{"what": "cold", **seconds(insight.recommend)}]
     for factor in FACTORS:

@@ -14,9 +14,9 @@ from typing import Any
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
 from nas.domain.search import Search
-from nas.domain.trial import Trial
 from nas.domain.value import FrozenDict
 from nas.engine.advice import LapseReason, Suggestion
+from nas.engine.archive import Archive
 from nas.errors import NasError
 from workers.child_process import ChildProcess
 from workers.suggester_host import MakePlainStrategy, host
@@ -49,6 +49,8 @@ class Question:
     """What a search wants to know, and what became of it.
 
     Attributes:
+        verdicts: Trials with a verdict; may grow meanwhile.
+        known: How many of them it is about.
         deaths: Processes that died of it.
         is_settled: Whether one of the following says something.
         suggestions: The strategy's answer.
@@ -58,7 +60,8 @@ class Question:
     """
 
     matter: Matter
-    finished: Sequence[Trial]
+    verdicts: Archive
+    known: int
     pending: Sequence[Architecture]
     count: int
     deaths: int = 0
@@ -68,9 +71,10 @@ class Question:
     lapse: tuple[LapseReason, str] | None = None
     refusal: NasError | None = None
 
-    def is_about(self, finished: Sequence[Trial], pending: Sequence[Architecture], count: int) -> bool:
+    def is_about(self, verdicts: Archive, pending: Sequence[Architecture], count: int) -> bool:
         """Whether nothing has changed since it was asked."""
-        return (self.finished, self.pending, self.count) == (tuple(finished), tuple(pending), count)
+        now = (verdicts, len(verdicts), tuple(pending), count)
+        return (self.verdicts, self.known, tuple(self.pending), self.count) == now
 
 
 @dataclass(eq=False)
@@ -79,13 +83,13 @@ class Matter:
 
     Attributes:
         key: Its name in the process.
-        told: Trials by number, as they were told; None when the process knows nothing.
+        told: How many verdicts it was told; None when it does not know the search.
     """
 
     key: int
     search: Search
     costs: ExactCosts
-    told: dict[int, Trial] | None = None
+    told: int | None = None
     asked_at: float = 0.0
 
 
@@ -199,17 +203,14 @@ class Suggester:
         context: dict[str, Any] = {}
         if matter.told is None:
             context = {"search": matter.search.model_dump_json(), "costs": matter.costs.model_dump_json()}
-        told = matter.told or {}
-        matter.told = {trial.number: trial for trial in question.finished}
-        matter.asked_at = time.monotonic()
-        news = [trial for number, trial in matter.told.items() if told.get(number) is not trial]
+        news = list(question.verdicts.rows(matter.told or 0, question.known))
+        matter.told, matter.asked_at = question.known, time.monotonic()
         return {
             "do": "ask",
             "id": self._asked_id,
             "matter": matter.key,
             **context,
-            "gone": [number for number in told if number not in matter.told],
-            "trials": [trial.model_dump_json(exclude={"attempts"}) for trial in news],
+            "verdicts": news,
             "pending": [dict(architecture.choices) for architecture in question.pending],
             "count": question.count,
         }
@@ -223,6 +224,8 @@ class Suggester:
             elif said["id"] == self._asked_id and self._asked is not None:
                 question, self._asked = self._asked, None
                 _settle(question, said)
+                if said["say"] != "answer":
+                    self._forget(question.matter)  # who knows how much it has taken in
                 if said["rss"] > self._most_memory_bytes:
                     log.info("the suggesting process is replaced", extra={"rss_bytes": said["rss"]})
                     self.process.replace()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
 from nas.domain.search import Search
-from nas.domain.trial import Trial
 from nas.engine.advice import Advice, Adviser, Lapse, LapseReason, Strategy
+from nas.engine.archive import Archive
 from workers.suggester import Question, Suggested, Suggester
 
 FALL_BACK = "fall-back"
@@ -44,13 +44,13 @@ class RemoteAdviser(Adviser):
         self._question: Question | None = None
         self._asked_at = 0.0
 
-    def ask(self, finished: Sequence[Trial], pending: Sequence[Architecture], count: int) -> None:
+    def ask(self, verdicts: Archive, pending: Sequence[Architecture], count: int) -> None:
         """Put a question; one about the same history that is still unanswered stays put."""
         self._asked_at = time.monotonic()
-        if self._question is not None and self._question.is_about(finished, pending, count):
+        if self._question is not None and self._question.is_about(verdicts, pending, count):
             return
         self._withdraw()
-        self._question = Question(self._matter, tuple(finished), tuple(pending), count)
+        self._question = Question(self._matter, verdicts, len(verdicts), tuple(pending), count)
         self._suggester.put(self._question)
 
     def has_answered(self, *, is_urgent: bool) -> bool:
@@ -98,6 +98,6 @@ class RemoteAdviser(Adviser):
 
     def _advice_without(self, question: Question, reason: LapseReason, message: str) -> Advice:
         strategy = self._make_fall_back(self._search, self._costs)
-        strategy.update(question.finished, question.pending)
+        strategy.tell(question.verdicts.trials(0, question.known), question.pending)
         suggested = [Suggested(one.architecture, FALL_BACK) for one in strategy.suggest(question.count)]
         return Advice(suggested, Lapse(reason, time.monotonic() - self._asked_at, message))

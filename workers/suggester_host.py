@@ -84,7 +84,7 @@ class Thinker:
 
     def __init__(self, line: OwnerLine, make_strategy: MakePlainStrategy, load: Callable[[Search], None]) -> None:
         self._line, self._make_strategy, self._load = line, make_strategy, load
-        self._matters: dict[int, Matter] = {}
+        self._matters: dict[int, Strategy] = {}
         self._is_loaded = False
 
     def serve(self) -> None:
@@ -133,28 +133,12 @@ class Thinker:
         if "search" in question:
             search = Search.model_validate_json(question["search"])
             costs = ExactCosts.model_validate_json(question["costs"])
-            self._matters[key] = Matter(self._make_strategy(search, costs))
-        suggestions = self._matters[key].suggest(question)
+            self._matters[key] = self._make_strategy(search, costs)
+        strategy = self._matters[key]
+        verdicts = [Trial.model_validate_json(told) for told in question["verdicts"]]
+        strategy.tell(verdicts, [Architecture(choices=FrozenDict(choices)) for choices in question["pending"]])
+        suggestions = strategy.suggest(question["count"])
         return [{"choices": dict(one.architecture.choices), "origin": one.origin} for one in suggestions]
-
-
-class Matter:
-    """What is known of one search under one version of its bounds."""
-
-    def __init__(self, strategy: Strategy) -> None:
-        self._strategy = strategy
-        self._trials: dict[int, Trial] = {}
-
-    def suggest(self, question: dict[str, Any]) -> Any:
-        """Take over what changed, then answer."""
-        for number in question["gone"]:
-            self._trials.pop(number, None)
-        for told in question["trials"]:
-            trial = Trial.model_validate_json(told)
-            self._trials[trial.number] = trial
-        pending = [Architecture(choices=FrozenDict(choices)) for choices in question["pending"]]
-        self._strategy.update([self._trials[number] for number in sorted(self._trials)], pending)
-        return self._strategy.suggest(question["count"])
 
 
 def beat(line: OwnerLine) -> None:

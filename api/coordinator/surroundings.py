@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -77,9 +77,9 @@ class TimedStrategy:
         self._strategy = strategy
         self._metrics = metrics
 
-    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
-        """Replace the history."""
-        self._strategy.update(finished, pending)
+    def tell(self, verdicts: Iterable[Trial], pending: Sequence[Architecture]) -> None:
+        """Take in what is new."""
+        self._strategy.tell(verdicts, pending)
 
     def suggest(self, count: int) -> Sequence[Suggestion]:
         """At most `count` architectures."""

@@ -20,10 +20,10 @@ from benchmarks.report import markdown_table, write_results
 from benchmarks.search.catalogue import make_landscape, standard
 from benchmarks.search.landscape import Landscape
 from benchmarks.search.methods import load_methods
-from benchmarks.search.ours import WARM_UP, Ours
+from benchmarks.search.ours import Ours
 from benchmarks.search.protocol import Ledger, task_of, warm_up
 from nas.domain.pareto import hypervolume_2d
-from nas.strategy.base import Strategy, StrategyContext, make_strategy
+from nas.strategy.base import Strategy
 from nas.strategy.bayesian import undisturbed
 from nas.strategy.pricing import Codes
 
@@ -129,9 +129,7 @@ def told(landscape: Landscape, history: History, count: int) -> Strategy:
     made = Ours(task)
     for codes in history["codes"][:count]:
         made.tell(tuple(codes), landscape.measure(tuple(codes), history["seed"]))
-    strategy = make_strategy("auto", StrategyContext(task.prices, task.problem, task.seed, WARM_UP))
-    strategy.update(made.trials, ())
-    return strategy
+    return made.strategy
 
 
 def something_is_better(landscape: Landscape, tried: Codes, level: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,6 +11,7 @@ from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
 from nas.domain.search import Search
 from nas.domain.trial import Trial
+from nas.engine.archive import Archive
 
 
 class Suggestion(Protocol):
@@ -32,8 +33,8 @@ class Strategy(Protocol):
     killed goes on as if nothing had happened.
     """
 
-    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
-        """Replace the history: every trial with a verdict, every architecture without."""
+    def tell(self, verdicts: Iterable[Trial], pending: Sequence[Architecture]) -> None:
+        """Take in the trials that have a verdict since, and every architecture that has none."""
 
     def suggest(self, count: int) -> Sequence[Suggestion]:
         """At most `count` architectures that are neither finished nor pending; none when none is left."""
@@ -69,11 +70,11 @@ class Adviser(ABC):
     """Answers one question at a time, at a later step if need be. Called by the driver's thread alone."""
 
     @abstractmethod
-    def ask(self, finished: Sequence[Trial], pending: Sequence[Architecture], count: int) -> None:
+    def ask(self, verdicts: Archive, pending: Sequence[Architecture], count: int) -> None:
         """Put a question; one that was not answered is withdrawn. Returns at once.
 
         Args:
-            finished: Every trial with a verdict, by number.
+            verdicts: Every trial with a verdict; the same archive as the last time, which may have grown.
             pending: Every architecture without one.
             count: Most suggestions wanted.
         """
@@ -103,11 +104,13 @@ class AtOnce(Adviser):
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
+        self._told = 0
         self._count = 0
 
-    def ask(self, finished: Sequence[Trial], pending: Sequence[Architecture], count: int) -> None:
-        """Note the history."""
-        self._strategy.update(finished, pending)
+    def ask(self, verdicts: Archive, pending: Sequence[Architecture], count: int) -> None:
+        """Tell the strategy what is new."""
+        self._strategy.tell(verdicts.trials(self._told), pending)
+        self._told = len(verdicts)
         self._count = count
 
     def has_answered(self, *, is_urgent: bool) -> bool:
@@ -121,7 +124,7 @@ class AtOnce(Adviser):
 
 
 MakeStrategy = Callable[[Search, ExactCosts], Strategy | Adviser]
-"""Makes what proposes for a search; called again when the bounds move."""
+"""Makes what proposes for a search; called again when the bounds move, or a verdict is taken back."""
 
 
 def adviser_of(made: Strategy | Adviser) -> Adviser:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from nas.domain.device import LatencyMeasurement
 from nas.domain.job import Job, Outcome
 from nas.domain.search import Search
+from nas.domain.trial import Trial
+from nas.engine.archive import Archive
 from nas.engine.flights import Flights
 from nas.engine.front import front
-from nas.engine.history import History
+from nas.engine.history import PAGE, History
 from nas.engine.jobs import network_latency_job
 from nas.engine.ledger import Ledger
 from nas.engine.prepare import keep_result
@@ -21,7 +23,9 @@ class FrontPhase:
         self._history = history
         self._read = open_reader
         self._flights = flights
-        self._front_of = (-1, -1)
+        self._basis: tuple[int, Archive] | None = None
+        self._seen = 0
+        self._front: list[Trial] = []
         self._members: dict[str, tuple[int, Job]] = {}
         self._given_up: set[str] = set()
 
@@ -49,11 +53,21 @@ class FrontPhase:
         latency = search.spec.latency
         if latency is None or not latency.measure_front:
             return {}
-        if self._front_of != (search.bounds_version, self._history.revision):
-            members = front(self._history.trials, search.problem)
-            jobs = [(one.number, network_latency_job(search.spec, latency, one.architecture)) for one in members]
+        if self._advance_front(search):
+            jobs = [(one.number, network_latency_job(search.spec, latency, one.architecture)) for one in self._front]
             self._members = {job.key: (number, job) for number, job in jobs}
-            self._front_of = (search.bounds_version, self._history.revision)
         with self._read() as uow:
             known = {key for key in self._members if uow.library.latency(key) is not None}
         return {key: job for key, (_, job) in self._members.items() if key not in known | self._given_up}
+
+    def _advance_front(self, search: Search) -> bool:
+        """Bring the front up to date, page by page; whether there was anything new."""
+        basis = (search.bounds_version, self._history.verdicts)
+        if self._basis != basis:
+            self._basis, self._seen, self._front = basis, 0, []
+        before, verdicts = self._seen, basis[1]
+        while self._seen < len(verdicts):
+            page = verdicts.trials(self._seen, self._seen + PAGE)
+            self._front = front([*self._front, *page], search.problem)
+            self._seen = min(self._seen + PAGE, len(verdicts))
+        return self._seen > before

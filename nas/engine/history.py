@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from nas.domain.job import Evaluation
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.trial import Trial
+from nas.engine.archive import Archive
 from nas.ports import TrialRepository
 
 PAGE = 500
@@ -14,45 +14,43 @@ PAGE = 500
 
 
 class History:
-    """Every trial of one search, as much of it as its driver will need.
+    """Every trial of one search, as its driver needs it.
 
     Its driver is the only writer of the rows, so it reads them once, at recovery, and afterwards
-    takes over what became durable. A step of ten thousand trials then costs as much as one of ten.
-    Of a settled trial it keeps what strategies and the front read; the rest stays in the row.
-
-    Attributes:
-        revision: Grows with every change, so that what was derived can be kept until then.
+    takes over what became durable. A step of ten thousand trials then costs as much as one of ten,
+    and as much memory but for the archive.
     """
 
     def __init__(self, trials: Iterable[Trial] = ()) -> None:
-        self.revision = 0
         self.read_again(trials)
 
     def read_again(self, trials: Iterable[Trial]) -> None:
         """Forget everything and take over trials as their rows stand, by number."""
-        self._trials: list[Trial] = []
-        self._digests: set[str] = set()
+        self._archive = Archive()
+        self._digests: set[int] = set()
         self._pending: dict[int, Trial] = {}
         self._ruled_out: set[int] = set()
+        self._reopened: set[int] = set()
         for trial in trials:
             self.take(trial)
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return len(self._pending) + len(self._archive) - len(self._reopened)
 
     def __contains__(self, digest: object) -> bool:
         """Whether an architecture of this digest has been tried."""
-        return digest in self._digests
+        return isinstance(digest, str) and _short(digest) in self._digests
 
     @property
-    def trials(self) -> Sequence[Trial]:
-        """All trials by number."""
-        return self._trials
+    def verdicts(self) -> Archive:
+        """Trials with a verdict, in the order in which they got it.
 
-    @property
-    def finished(self) -> list[Trial]:
-        """Trials with a verdict, by number."""
-        return [trial for number, trial in enumerate(self._trials) if number not in self._pending]
+        The same object as long as it is only added to; another one after a verdict was taken back.
+        """
+        if self._reopened:
+            self._archive = self._archive.without(self._reopened)
+            self._reopened = set()
+        return self._archive
 
     @property
     def pending(self) -> list[Trial]:
@@ -62,30 +60,33 @@ class History:
     @property
     def ruled_out(self) -> list[Trial]:
         """Completed trials that other bounds may open again, screened or stopped early, by number."""
-        return [self._trials[number] for number in sorted(self._ruled_out)]
+        found = self.verdicts.numbered(self._ruled_out) if self._ruled_out else []
+        return sorted(found, key=lambda trial: trial.number)
 
     def of(self, status: TrialStatus) -> list[Trial]:
         """Trials without a verdict that stand at `status`, by number."""
         return [trial for trial in self.pending if trial.status is status]
 
+    def running(self, number: int) -> Trial | None:
+        """The trial of this number if it is on a worker."""
+        trial = self._pending.get(number)
+        return trial if trial is not None and trial.status is TrialStatus.RUNNING else None
+
     def take(self, trial: Trial) -> None:
         """Take over a trial as it now stands; a new one must have the next number."""
         number = trial.number
-        kept = _settled(trial) if trial.is_settled else trial
-        if number == len(self._trials):
-            self._trials.append(kept)
-            self._digests.add(trial.architecture.digest)
-        else:
-            self._trials[number] = kept
+        if number == len(self):
+            self._digests.add(_short(trial.architecture.digest))
         if trial.status.is_terminal:
+            self.verdicts.add(trial)
             self._pending.pop(number, None)
+            if trial.status is TrialStatus.COMPLETED and not trial.is_settled:
+                self._ruled_out.add(number)
         else:
-            self._pending[number] = kept
-        if trial.status is TrialStatus.COMPLETED and not trial.is_settled:
-            self._ruled_out.add(number)
-        else:
-            self._ruled_out.discard(number)
-        self.revision += 1
+            self._pending[number] = trial
+            if number in self._ruled_out:
+                self._ruled_out.remove(number)
+                self._reopened.add(number)
 
 
 def every_trial(trials: TrialRepository, search_id: str) -> Iterator[Trial]:
@@ -96,7 +97,6 @@ def every_trial(trials: TrialRepository, search_id: str) -> Iterator[Trial]:
         last = page[-1].number
 
 
-def _settled(trial: Trial) -> Trial:
-    evaluation = trial.evaluation and Evaluation(metrics=trial.evaluation.metrics, share=trial.evaluation.share)
-    kept: Trial = trial.evolve(attempts=(), evaluation=evaluation)
-    return kept
+def _short(digest: str) -> int:
+    """Enough of a digest to tell architectures apart, in a third of the memory."""
+    return int(digest[:32], 16)

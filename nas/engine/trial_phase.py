@@ -12,6 +12,7 @@ from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
 from nas.engine.advice import Advice, Adviser, MakeStrategy, adviser_of
+from nas.engine.archive import Archive
 from nas.engine.events import Fact, effort
 from nas.engine.flights import Flights
 from nas.engine.history import History
@@ -71,7 +72,7 @@ class TrialPhase:
         self._adviser: Adviser | None = None
         self._question: Question | None = None
         self._is_urgent = False
-        self._version = -1
+        self._basis: tuple[int, Archive] | None = None
         self._fruitless_at: int | None = None
         self.exhausted = False
 
@@ -80,7 +81,7 @@ class TrialPhase:
         if isinstance(outcome.result, Evaluation) and isinstance(job.payload, EvaluateArchitecture):
             keep_evaluation(ledger.uow.evaluations, job.payload, outcome.result)
         self._lookahead.note_evaluation(outcome.seconds)
-        trial = self._running(job)
+        trial = self._history.running(job.trial)
         if trial is None:
             return
         after = judge(trial, outcome, self._costs, search, ledger.now)
@@ -95,7 +96,7 @@ class TrialPhase:
 
     def advance(self, search: Search, *, propose: bool) -> None:
         """Keep the workers busy: candidates first, then, if asked to, what the strategy proposes."""
-        if search.bounds_version != self._version:
+        if self._basis != (search.bounds_version, self._history.verdicts):
             self._rebound(search)
         before = len(self._flights)
         self._start_candidates(search)
@@ -106,7 +107,9 @@ class TrialPhase:
     def withdraw(self) -> None:
         """Give back the trials that were claimed and that no worker has begun."""
         self._lookahead.forget_vacancies()
-        waiting = [trial for job in self._flights.withdraw() if (trial := self._running(job)) is not None]
+        waiting = [
+            trial for job in self._flights.withdraw() if (trial := self._history.running(job.trial)) is not None
+        ]
         if waiting:
             with self._open() as ledger:
                 for trial in waiting:
@@ -124,7 +127,10 @@ class TrialPhase:
         return self._adviser.has_answered(is_urgent=self._is_urgent)
 
     def _rebound(self, search: Search) -> None:
-        """Put a version of the bounds in force: a new strategy, and another chance for what they do not rule out."""
+        """Put a version of the bounds in force: a new strategy, and another chance for what they do not rule out.
+
+        The same when verdicts were taken back or read again: a strategy cannot be told to forget.
+        """
         again = [trial for trial in self._history.ruled_out if may_reopen(trial, search)]
         if again:
             with self._open() as ledger:
@@ -133,7 +139,7 @@ class TrialPhase:
         self.close()
         self._adviser = adviser_of(self._make_strategy(search, self._costs))
         self._fruitless_at, self.exhausted = None, False
-        self._version = search.bounds_version
+        self._basis = (search.bounds_version, self._history.verdicts)
 
     def _start_candidates(self, search: Search) -> None:
         """Claim and submit new, retried, recovered and reopened candidates by the same rule."""
@@ -176,7 +182,7 @@ class TrialPhase:
             self._add(search, seeds)
             return False
         assert self._adviser is not None
-        self._adviser.ask(history.finished, [trial.architecture for trial in pending], free)
+        self._adviser.ask(history.verdicts, [trial.architecture for trial in pending], free)
         self._question = Question(finished, len(pending))
         return True
 
@@ -244,10 +250,6 @@ class TrialPhase:
 
     def _room(self, search: Search) -> int:
         return self._places(search) - len(self._flights)
-
-    def _running(self, job: Job) -> Trial | None:
-        trial = self._history.trials[job.trial] if 0 <= job.trial < len(self._history) else None
-        return trial if trial is not None and trial.status is TrialStatus.RUNNING else None
 
 
 def _how(after: Trial, outcome: Outcome) -> dict[str, Fact]:

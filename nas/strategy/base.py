@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from nas.domain.trial import Trial
 from nas.registry import Registry
 from nas.strategy.candidates import CandidatePool
 from nas.strategy.pricing import Codes, PricedSpace
+from nas.strategy.record import Record
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,12 @@ class StrategyContext:
 class Strategy(ABC):
     """Proposes architectures that were never tried and break no exact bound; the teacher comes first.
 
-    Called by the one thread of the coordinator, between polls: `update` with the whole history, then
-    `suggest`. What is suggested depends on context and history alone, so a strategy that is rebuilt
-    after a crash goes on as if nothing had happened.
+    Called by one thread: `tell` what is new, then `suggest`. What is suggested depends on context and
+    history alone, so a strategy that is rebuilt after a crash goes on as if nothing had happened.
+
+    Attributes:
+        record: Every trial with a verdict that it was told of.
+        pending: Every architecture without one, in the order of their variant numbers.
     """
 
     def __init__(self, context: StrategyContext) -> None:
@@ -54,25 +58,20 @@ class Strategy(ABC):
         self.priced = context.priced
         self.space = context.priced.space
         self.pool = CandidatePool(self.priced, context.problem)
-        self.finished: tuple[Trial, ...] = ()
-        self.finished_codes: tuple[tuple[int, ...], ...] = ()
+        self.record = Record(self.space)
         self.pending: tuple[Architecture, ...] = ()
 
-    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
-        """Replace what is known of the history. The order of the arguments' items does not matter.
+    def tell(self, verdicts: Iterable[Trial], pending: Sequence[Architecture]) -> None:
+        """Take in what is new. The order of the arguments' items does not matter.
 
         Args:
-            finished: Every trial with a verdict, whatever it is; none of them is suggested again.
+            verdicts: Trials that have a verdict since, whatever it is; none of them is suggested again.
+                A verdict is final: one that is told again changes nothing.
             pending: Every architecture without a verdict, also those waiting for a retry.
         """
-        space = self.space
-        known = {id(t.architecture): codes for t, codes in zip(self.finished, self.finished_codes, strict=True)}
-        within = (t for t in finished if id(t.architecture) in known or t.architecture in space)
-        self.finished = tuple(sorted(within, key=lambda trial: trial.number))
-        self.finished_codes = tuple(
-            known.get(id(t.architecture)) or space.encode(t.architecture) for t in self.finished
-        )
-        self.pending = tuple(sorted((a for a in pending if a in space), key=space.encode))
+        for trial in verdicts:
+            self.record.enter(trial)
+        self.pending = tuple(sorted((a for a in pending if a in self.space), key=self.space.encode))
 
     def suggest(self, count: int) -> list[Suggestion]:
         """At most `count` new architectures; fewer, or none, when no candidate is left.
@@ -101,8 +100,7 @@ class Strategy(ABC):
 
     def seen(self) -> set[tuple[int, ...]]:
         """Variant numbers of everything that is finished or pending."""
-        encode = self.space.encode
-        return {*self.finished_codes, *(encode(architecture) for architecture in self.pending)}
+        return self.record.seen | {self.space.encode(architecture) for architecture in self.pending}
 
     def generator(self, seen: set[tuple[int, ...]]) -> np.random.Generator:
         """A random generator that depends on the seed and on how far the search has come."""

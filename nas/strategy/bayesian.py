@@ -68,8 +68,7 @@ class BayesianSearch(Strategy):
 
     def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
         """Warm-start points first, then the acquisition function's choice."""
-        stages = len(self.space.stages)
-        judged = Judged.of(self.finished, self.finished_codes, self.context.problem, stages)
+        judged = Judged.of(self.record.columns(), self.context.problem)
         informed = all((judged.means[metric] > 0).sum() >= _LEAST_DATA for metric in self.estimated)
         warm = min(count, self.context.initial_trials - len(seen)) if informed else count
         proposals: list[tuple[Sequence[int], str]] = []
@@ -173,7 +172,7 @@ class BayesianSearch(Strategy):
             rows[:, free] = codes.numpy()
             return tensor(self.pool.neighbours(rows, seen))
 
-        pending = np.array(sorted(seen - set(self.finished_codes)), dtype=np.int16).reshape(-1, told.codes.shape[1])
+        pending = np.array(sorted(seen - self.record.seen), dtype=np.int16).reshape(-1, told.codes.shape[1])
         return Task(
             objectives=self.context.problem.objectives,
             targets=self._targets(),

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas.domain.lifecycle import TrialStatus
 from nas.domain.metric import EXACT_METRICS
 from nas.domain.objective import Problem
 from nas.strategy.base import Strategy
@@ -19,7 +18,6 @@ from nas.strategy.pricing import Codes, PricedSpace, Prices
 
 MANY = 64.0
 """Samples behind a whole measurement where nobody says how many: the product's own are of dozens at least."""
-_HOPELESS = (TrialStatus.ABANDONED, TrialStatus.FAILED)
 
 
 @dataclass(frozen=True)
@@ -48,30 +46,24 @@ class Evidence:
 
     @classmethod
     def of(cls, strategy: Strategy) -> Evidence:
-        """What a strategy was last told; pending architectures, which it knows without numbers, get -1."""
-        finished, waiting = strategy.finished, strategy.pending
-        told = [trial.evaluation.metrics if trial.evaluation else {} for trial in finished]
-        names = sorted({name for metrics in told for name in metrics if name not in EXACT_METRICS})
-        lacking = (np.nan, np.nan, np.nan)
+        """What a strategy was told; pending architectures, which it knows without numbers, get -1."""
+        told, waiting = strategy.record.columns(), strategy.pending
+        lacking = np.full((len(waiting), 3), np.nan)
         values = {
-            name: np.array(
-                [(v.mean, v.sem, v.samples) if (v := metrics.get(name)) else lacking for metrics in told]
-                + [lacking] * len(waiting)
-            ).reshape(-1, 3)
-            for name in names
+            name: np.concatenate([told.measured[name], lacking])
+            for name in sorted(told.measured)
+            if name not in EXACT_METRICS
         }
-        codes = np.array(strategy.finished_codes, dtype=np.int16).reshape(-1, len(strategy.space.stages))
-        ends = [trial.status in _HOPELESS for trial in finished]
-        stopped = [trial.evaluation is not None and trial.evaluation.share < 1 for trial in finished]
+        none = np.zeros(len(waiting), dtype=bool)
         return cls(
-            numbers=np.array([trial.number for trial in finished] + [-1] * len(waiting), dtype=np.int64),
-            codes=np.concatenate([codes, strategy.encode_all(waiting)]),
+            numbers=np.concatenate([told.numbers, np.full(len(waiting), -1)]),
+            codes=np.concatenate([told.codes, strategy.encode_all(waiting)]),
             means={name: columns[:, 0] for name, columns in values.items()},
             errors={name: columns[:, 1] for name, columns in values.items()},
             samples={name: columns[:, 2] for name, columns in values.items()},
-            hopeless=np.array(ends + [False] * len(waiting), dtype=bool),
-            pending=np.array([False] * len(finished) + [True] * len(waiting), dtype=bool),
-            rough=np.array(stopped + [False] * len(waiting), dtype=bool),
+            hopeless=np.concatenate([told.hopeless, none]),
+            pending=np.concatenate([np.zeros(len(told.numbers), dtype=bool), ~none]),
+            rough=np.concatenate([told.rough, none]),
         )
 
     @property

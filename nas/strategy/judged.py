@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from nas.domain.metric import Measurement
 from nas.domain.objective import Problem
-from nas.domain.trial import Trial
 from nas.strategy.additive import non_dominated_rows
 from nas.strategy.pricing import Codes, Prices
+from nas.strategy.record import Columns
 
 
 @dataclass(frozen=True)
@@ -35,35 +33,25 @@ class Judged:
     violation: Prices
 
     @classmethod
-    def of(cls, finished: Sequence[Trial], codes: Sequence[tuple[int, ...]], problem: Problem, stages: int) -> Judged:
-        """The judged ones among finished trials, in the order given.
+    def of(cls, told: Columns, problem: Problem) -> Judged:
+        """The judged ones among trials with a verdict, in the order given.
 
         Args:
-            finished: Trials with a verdict, whatever it is.
-            codes: Their variant numbers.
+            told: Trials with a verdict, whatever it is.
             problem: Says which metrics must be there.
-            stages: Number of stages of the space.
         """
-        metrics = problem.metrics
-        rows: list[tuple[int, ...]] = []
-        told: list[list[Measurement]] = []
-        for trial, row in zip(finished, codes, strict=True):
-            if trial.evaluation is not None:
-                values = [trial.evaluation.metrics.get(metric) for metric in metrics]
-                if None not in values:
-                    rows.append(row)
-                    told.append(cast("list[Measurement]", values))
-        told_of = [[(value.mean, value.sem, value.samples) for value in values] for values in told]
-        means, errors, samples = np.moveaxis(np.array(told_of, dtype=float).reshape(len(told), len(metrics), 3), 2, 0)
-        bounds = [(metrics.index(bound.metric), bound.at_most) for bound in problem.constraints]
+        nothing = np.full((len(told.numbers), 3), np.nan)
+        measured = {metric: told.measured.get(metric, nothing) for metric in problem.metrics}
+        rows = np.flatnonzero(np.all([np.isfinite(values[:, 0]) for values in measured.values()], axis=0))
+        means = {metric: values[rows, 0] for metric, values in measured.items()}
         return cls(
-            codes=np.array(rows, dtype=np.int16).reshape(len(told), stages),
-            means={metric: means[:, column] for column, metric in enumerate(metrics)},
-            errors={metric: errors[:, column] for column, metric in enumerate(metrics)},
-            samples={metric: samples[:, column] for column, metric in enumerate(metrics)},
+            codes=told.codes[rows],
+            means=means,
+            errors={metric: values[rows, 1] for metric, values in measured.items()},
+            samples={metric: values[rows, 2] for metric, values in measured.items()},
             violation=sum(
-                (np.maximum(means[:, column] / at_most - 1.0, 0.0) for column, at_most in bounds),
-                start=np.zeros(len(told)),
+                (np.maximum(means[bound.metric] / bound.at_most - 1.0, 0.0) for bound in problem.constraints),
+                start=np.zeros(len(rows)),
             ),
         )
 

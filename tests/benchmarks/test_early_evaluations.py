@@ -102,10 +102,9 @@ def test_the_engine_hears_the_rough_value_and_its_share() -> None:
     method = load_methods()[EARLY].make(task_of(synthetic(0), "epsilon", 0, 60))
     assert isinstance(method, Ours)
     method.tell((1, 1, 1, 1, 1, 1), Measured(3.0, 0.5, 0.1, None, 0.125))
-    evaluation = method.trials[0].evaluation
-    assert evaluation is not None
-    assert evaluation.share == 0.125
-    assert (evaluation.metrics["noise_mse"].mean, evaluation.metrics["noise_mse"].sem) == (0.5, 0.1)
+    told = method.strategy.record.columns()
+    assert told.rough.tolist() == [True]
+    assert told.measured["noise_mse"][0, :2].tolist() == [0.5, 0.1]
 
 
 def test_what_was_stopped_is_never_a_find() -> None:

@@ -16,7 +16,7 @@ def test_a_history_grows_to_its_size_without_repeats_and_the_engine_knows_all_of
     history.grow_to(9)
     assert len(history.seen) == 9
     history.grow_to(40)
-    assert len(history.seen) == len(history.engine.trials) == 40
+    assert len(history.seen) == len(history.engine.strategy.record) == 40
     assert history.step() > 0
     assert len(history.seen) == 41
 

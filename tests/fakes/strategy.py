@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nas.domain.architecture import Architecture
@@ -20,13 +20,19 @@ class InOrderSuggestion:
 class InOrder:
     def __init__(self, search: Search, costs: ExactCosts) -> None:
         self.space = search.space
-        self.seen: set[str] = set()
+        self.verdicts: dict[str, Trial] = {}
+        self.pending: set[str] = set()
         self.histories: list[tuple[int, int]] = []
 
-    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
-        assert all(trial.status.is_terminal for trial in finished)
-        self.seen = {trial.architecture.digest for trial in finished} | {one.digest for one in pending}
-        self.histories.append((len(finished), len(pending)))
+    @property
+    def seen(self) -> set[str]:
+        return self.verdicts.keys() | self.pending
+
+    def tell(self, verdicts: Iterable[Trial], pending: Sequence[Architecture]) -> None:
+        self.verdicts |= {trial.architecture.digest: trial for trial in verdicts}
+        assert all(trial.status.is_terminal for trial in self.verdicts.values())
+        self.pending = {one.digest for one in pending}
+        self.histories.append((len(self.verdicts), len(pending)))
 
     def suggest(self, count: int) -> list[InOrderSuggestion]:
         everything = (self.space.decode(indices) for indices in self.space.indices())

@@ -15,6 +15,7 @@ from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
 from nas.domain.trial import Trial
 from nas.engine.advice import Advice
+from nas.engine.archive import Archive
 from nas.errors import InfeasibleSpec
 from tests.fakes.strategy import InOrder, InOrderSuggestion
 from tests.nas.engine.scene import SPACE, a_spec
@@ -44,7 +45,7 @@ class Desk:
     def __init__(self, folder: Path, **given: float) -> None:
         self.folder = folder
         self.suggester = Suggester(make_thoughtful, load_nothing, **{"deadline_s": 60.0, **given})
-        self.history: list[Trial] = []
+        self.history = Archive()
         self.adviser = self.open("alpha")
 
     def open(self, name: str) -> RemoteAdviser:
@@ -64,7 +65,7 @@ class Desk:
         for architecture in architectures:
             status = TrialStatus.ABANDONED
             number = len(self.history)
-            self.history.append(Trial(search="alpha", number=number, architecture=architecture, status=status))
+            self.history.add(Trial(search="alpha", number=number, architecture=architecture, status=status))
 
     def turn(self, count: int = 1) -> list[Architecture]:
         """Ask, and have what is proposed finished."""
@@ -120,8 +121,8 @@ def test_answers_are_those_of_the_strategy_and_only_news_are_told(desk: Desk) ->
     desk.wait()
     desk.finish(EVERYTHING[6])
     matter = desk.adviser._matter
-    message = told(module.Question(matter, tuple(desk.history), (), 1))
-    assert len(message["trials"]) == 1
+    message = told(module.Question(matter, desk.history, len(desk.history), (), 1))
+    assert len(message["verdicts"]) == 1
     assert "search" not in message
 
 
@@ -254,7 +255,7 @@ def test_searches_are_answered_in_order_of_arrival(desk: Desk) -> None:
     others = [desk.open(f"other {number}") for number in range(3)]
     desk.hold()
     for other in others:
-        other.ask([], [], 1)
+        other.ask(Archive(), [], 1)
     others[1].close()
     desk.unsay("hold")
     assert desk.wait(others[2]).suggestions
@@ -270,8 +271,11 @@ def test_what_was_forgotten_is_told_again(desk: Desk, monkeypatch: pytest.Monkey
     assert desk.turn() == [EVERYTHING[2]]
 
 
-def test_a_trial_that_was_reopened_is_taken_back(desk: Desk) -> None:
+def test_a_strategy_that_stumbled_is_told_everything_again(desk: Desk) -> None:
     desk.turn(3)
-    reopened = desk.history.pop(1)
+    desk.say("stumble")
     desk.ask()
-    assert desk.wait().suggestions[0].architecture == reopened.architecture
+    assert desk.wait().lapse is not None
+    assert desk.adviser._matter.told is None
+    desk.unsay("stumble")
+    assert desk.turn() == [EVERYTHING[3]]

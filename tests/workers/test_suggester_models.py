@@ -97,7 +97,7 @@ def test_killing_the_process_in_the_middle_of_questions_changes_no_trial(
         def watch() -> None:
             while len(victims) < 2:
                 question, pid = suggester._asked, suggester.process.pid
-                late = question is not None and question.matter.told and len(question.matter.told) in (8, 11)
+                late = question is not None and question.matter.told in (8, 11)
                 if late and question.deaths == 0 and pid is not None and pid not in victims:
                     victims.add(pid)
                     psutil.Process(pid).kill()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nas.domain.architecture import Architecture
@@ -67,8 +67,8 @@ class Thoughtful:
         self._strategy = InOrder(search, costs)
         self._folder = Path(os.environ[PLACE])
 
-    def update(self, finished: Sequence[Trial], pending: Sequence[Architecture]) -> None:
-        self._strategy.update(finished, pending)
+    def tell(self, verdicts: Iterable[Trial], pending: Sequence[Architecture]) -> None:
+        self._strategy.tell(verdicts, pending)
 
     def suggest(self, count: int) -> Sequence[Suggestion]:
         obey(self._folder)

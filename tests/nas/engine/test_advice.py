@@ -8,8 +8,8 @@ from nas.domain.architecture import Architecture
 from nas.domain.lifecycle import Intent, SearchStatus, TrialStatus
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, Search
-from nas.domain.trial import Trial
 from nas.engine.advice import Advice, Adviser, Lapse
+from nas.engine.archive import Archive
 from nas.engine.loop import SearchLoop
 from tests.fakes.backends import SilentBackend
 from tests.fakes.strategy import InOrder, InOrderSuggestion
@@ -29,9 +29,9 @@ class Slow(Adviser):
         self.is_closed = False
         self._looked = 0
 
-    def ask(self, finished: Sequence[Trial], pending: Sequence[Architecture], count: int) -> None:
-        self.questions.append((len(finished), len(pending), count))
-        self.strategy.update(finished, pending)
+    def ask(self, verdicts: Archive, pending: Sequence[Architecture], count: int) -> None:
+        self.questions.append((len(verdicts), len(pending), count))
+        self.strategy.tell(verdicts.trials(), pending)
         self._looked = 0
 
     def has_answered(self, *, is_urgent: bool) -> bool:
@@ -177,6 +177,17 @@ def test_new_bounds_withdraw_the_question() -> None:
     assert old.is_closed
     assert scene.advisers[-1] is not old
     assert len(scene.advisers[-1].questions) == 1
+
+
+def test_rows_that_are_read_again_are_told_to_a_new_strategy() -> None:
+    scene, backend = thinking(parallelism=2), SilentBackend()
+    loop = under_way(scene, backend)
+    old = scene.advisers[-1]
+    loop.recover()
+    answer_all(backend, scene)
+    loop.tick()
+    assert old.is_closed
+    assert scene.advisers[-1].questions[0] == (2, 0, 2)
 
 
 def test_a_pause_does_not_wait_for_a_suggestion() -> None:

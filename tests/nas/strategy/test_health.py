@@ -43,7 +43,7 @@ def history(count: int, asked: Problem, land: Landscape = LAND, seed: int = 0) -
 
 def told(trials: list[Trial], asked: Problem, land: Landscape = LAND, name: str = "auto") -> Strategy:
     strategy = make_strategy(name, StrategyContext(land.priced, asked, 0, 8))
-    strategy.update(trials, [])
+    strategy.tell(trials, [])
     return strategy
 
 

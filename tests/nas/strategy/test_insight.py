@@ -57,7 +57,7 @@ def told(
     pending: Sequence[Architecture] = (),
 ) -> Strategy:
     strategy = make_strategy(name, StrategyContext(land.priced, asked, 0, 8))
-    strategy.update(trials, pending)
+    strategy.tell(trials, pending)
     return strategy
 
 
@@ -288,7 +288,7 @@ def large() -> Callable[[int], Strategy]:
             metrics = FrozenDict({"noise_mse": Measurement(mean=loss, sem=0.02 * loss)})
             architecture = space.decode(tuple(row))
             trials.append(finished(number, architecture, Evaluation(metrics=metrics), TrialStatus.COMPLETED))
-        strategy.update(trials, [])
+        strategy.tell(trials, [])
         return strategy
 
     return search

@@ -46,7 +46,7 @@ def searched(space: PricedSpace, trials: int) -> list[Trial]:
     strategy = make_strategy("auto", StrategyContext(space, PROBLEM, 0, 8))
     done: list[Trial] = []
     while len(done) < trials:
-        strategy.update(done, ())
+        strategy.tell(done, ())
         (suggestion,) = strategy.suggest(1)
         evaluation = LAND.evaluate(suggestion.architecture)
         done.append(finished(len(done), suggestion.architecture, evaluation, TrialStatus.COMPLETED))

@@ -28,7 +28,7 @@ def problem(bound: float = BOUND) -> Problem:
 
 def insight(trials: list[Trial], asked: Problem) -> Insight:
     strategy = make_strategy("auto", StrategyContext(LAND.priced, asked, 0, 8))
-    strategy.update(trials, [])
+    strategy.tell(trials, [])
     return Insight.of(strategy)
 
 

@@ -23,7 +23,7 @@ def search(name: str, land: Landscape, problem: Problem, seed: int, trials: int 
     strategy = make_strategy(name, StrategyContext(land.priced, problem, seed, 8))
     history: list[Trial] = []
     while len(history) < trials:
-        strategy.update(history, ())
+        strategy.tell(history, ())
         for suggestion in strategy.suggest(TOGETHER):
             evaluation = land.evaluate(suggestion.architecture)
             history.append(finished(len(history), suggestion.architecture, evaluation, TrialStatus.COMPLETED))
@@ -107,7 +107,7 @@ def test_a_suggestion_among_fifty_thousand_costs_little() -> None:
     problem = Problem(objectives=("gmacs",), constraints=(OutcomeConstraint(metric="noise_mse", at_most=bound),))
     history = search("random", land, problem, 0, trials=60)
     strategy = make_strategy("auto", StrategyContext(land.priced, problem, 0, 8))
-    strategy.update(history, ())
+    strategy.tell(history, ())
     strategy.suggest(1)  # imports, and what is tabulated once
     began = time.process_time()
     assert len(strategy.suggest(1)) == 1

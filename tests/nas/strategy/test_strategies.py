@@ -58,7 +58,7 @@ def search(
     proposer = strategy(name, land, asked)
     history: list[Trial] = []
     while len(history) < trials:
-        proposer.update(history, ())
+        proposer.tell(history, ())
         suggestions = proposer.suggest(together)
         if not suggestions:
             break
@@ -106,12 +106,12 @@ def test_a_strategy_rebuilt_after_a_kill_goes_on_as_if_nothing_had_happened(name
     pending = [SMALL.space.decode((1, 1, 0, 0, 0, 0, 1, 0, 0))]
     uninterrupted = strategy(name)
     for known in (6, 12):
-        uninterrupted.update(trials[:known], ())
+        uninterrupted.tell(trials[:known], ())
         uninterrupted.suggest(2)
-    uninterrupted.update(trials, pending)
+    uninterrupted.tell(trials, pending)
     rebuilt = strategy(name)
     shuffled = random.Random(0).sample(trials, len(trials))
-    rebuilt.update(shuffled, pending)
+    rebuilt.tell(shuffled, pending)
     assert rebuilt.suggest(3) == uninterrupted.suggest(3)
 
 
@@ -119,9 +119,9 @@ def test_a_strategy_rebuilt_after_a_kill_goes_on_as_if_nothing_had_happened(name
 def test_pending_architectures_are_respected(name: str) -> None:
     trials = search(name, trials=12, together=6)
     proposer = strategy(name)
-    proposer.update(trials, ())
+    proposer.tell(trials, ())
     wanted = [suggestion.architecture for suggestion in proposer.suggest(3)]
-    proposer.update(trials, wanted)
+    proposer.tell(trials, wanted)
     others = digests([suggestion.architecture for suggestion in proposer.suggest(3)])
     assert len(set(others)) == 3
     assert not set(others) & set(digests(wanted))
@@ -164,7 +164,7 @@ def test_trials_without_fidelity_do_not_disturb(name: str) -> None:
         for n, one in enumerate(SMALL.space.sample(random.Random(n)) for n in range(10))
     ]
     proposer = strategy(name)
-    proposer.update(trials, ())
+    proposer.tell(trials, ())
     assert len(proposer.suggest(4)) == 4
 
 
@@ -187,7 +187,7 @@ def test_spaces_beyond_enumeration_are_sampled_within_bounds(name: str) -> None:
     proposer = make_strategy(name, StrategyContext(PricedSpace(space, costs), problem, 0, 6))
     history: list[Trial] = []
     for _ in range(3):
-        proposer.update(history, ())
+        proposer.tell(history, ())
         for suggestion in proposer.suggest(6):
             one = suggestion.architecture
             loss = sum(costs.library.entry(stage, one.variant(stage)).block_loss for stage in costs.stages)
