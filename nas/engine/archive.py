@@ -30,7 +30,7 @@ class Archive:
 
     def add(self, trial: Trial) -> None:
         """Add a trial with a verdict."""
-        row = trial.model_dump_json(exclude_defaults=True).encode()
+        row = trial.model_dump_json().encode()
         self._pattern = self._pattern or row
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, _MEMORY, zdict=self._pattern)
         self._numbers.append(trial.number)

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from api.installation import Installation
+from api.settings import Settings
 from tests.builders.tiny_unet import make_teacher
+from tests.waiting import until
 
 SPEC = """
 name: tiny
@@ -140,10 +143,12 @@ def test_ctrl_c_pauses_and_resume_spends_the_rest_of_the_budget(finished: Path) 
 
 
 def _wait_for_trials(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        searches = json.loads(blocksmith("searches", "--json", cwd=folder))
-        if searches[0]["name"] == "long" and searches[0]["trials"] >= count:
-            return
-        time.sleep(1.0)  # each look is a process that takes a second of the search's cores
-    raise AssertionError("the search did not get going")
+    """Look into the database: the command takes a second of the search's cores, in which that may end."""
+    database = Installation(settings=Settings(data=folder / ".blocksmith")).database
+
+    def has_enough() -> bool:
+        with database.reader() as uow:
+            under_way = list(uow.searches.open(time.time()))
+            return any(len(uow.trials.page(search.id, -1, count)) >= count for search in under_way)
+
+    until(has_enough, 120)
