@@ -37,14 +37,15 @@ def main() -> int:
         specs, skipped = _landscapes(arguments)
         methods = select("method", arguments.methods, list(load_methods()), {"ablations": ablations()})
         tasks = select("task", arguments.tasks, list(TASKS))
-        if min(arguments.evaluations, arguments.seeds, arguments.jobs) < 1:
-            raise BadTable(["--evaluations, --seeds and --jobs have to be at least 1"])
+        if min(arguments.evaluations, arguments.seeds, arguments.jobs, arguments.first_seed + 1) < 1:
+            raise BadTable(["--evaluations, --seeds and --jobs have to be at least 1, --first-seed at least 0"])
     except BadTable as bad:
         print(bad, file=sys.stderr)
         return 2
     name = f"search-{next(iter(specs))}" if arguments.table else "search"
     records = Records(arguments.results / f"{name}.runs.jsonl")
-    groups, left_out = groups_of(specs, tasks, methods, arguments.seeds, arguments.evaluations)
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    groups, left_out = groups_of(specs, tasks, methods, seeds, arguments.evaluations)
     for line in (*skipped, *left_out):
         print(line, file=sys.stderr)
     failures: list[str] = []
@@ -128,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
         "--methods", default="all", help="names separated by commas; ablations: our engine and what is left of it"
     )
     parser.add_argument("--evaluations", type=int, default=60, help="of each run, the warm-up included")
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=20, help="number of them")
+    parser.add_argument("--first-seed", type=int, default=0, help="to confirm on fresh ones what was chosen on others")
     parser.add_argument(
         "--jobs", type=int, default=1, help="processes at a time; more than one blurs nothing but speed"
     )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +97,10 @@ def key_of(run: Run) -> Key:
 
 
 def groups_of(
-    specs: Mapping[str, Spec], tasks: Sequence[str], methods: Sequence[str], seeds: int, evaluations: int
+    specs: Mapping[str, Spec], tasks: Sequence[str], methods: Sequence[str], seeds: Iterable[int], evaluations: int
 ) -> tuple[list[Group], list[str]]:
     """What a command asks for, and a line for each method that cannot take part somewhere."""
-    groups, left_out = [], []
+    groups, left_out, every = [], [], tuple(seeds)
     for method in methods:
         absent = [name for name in METHODS[method].needs if importlib.util.find_spec(name) is None]
         if absent:
@@ -114,7 +114,7 @@ def groups_of(
             for task in tasks:
                 number = _evaluations(METHODS[method], make_landscape(spec, 0), task, evaluations)
                 if number:
-                    groups.append(Group(landscape, spec, task, method, number, tuple(range(seeds))))
+                    groups.append(Group(landscape, spec, task, method, number, every))
     groups.sort(key=lambda group: list(specs).index(group.landscape))
     return groups, left_out
 

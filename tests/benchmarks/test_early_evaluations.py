@@ -94,7 +94,7 @@ def test_the_limit_is_the_bound_or_the_greatest_of_a_grid_and_the_front_has_none
         "grid": max(epsilon for epsilon, _ in land.epsilon_grid),
         "front": None,
     }
-    groups, _ = groups_of({"syn": {"kind": "syn"}}, ["epsilon", "grid", "front"], [EARLY], 1, 60)
+    groups, _ = groups_of({"syn": {"kind": "syn"}}, ["epsilon", "grid", "front"], [EARLY], [0], 60)
     assert {group.task for group in groups} == {"epsilon", "grid"}
 
 

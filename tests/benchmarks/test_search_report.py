@@ -83,7 +83,7 @@ def test_what_a_part_adds_is_told_seed_by_seed() -> None:
 
 def test_a_report_takes_all_seeds_there_are_but_no_run_of_another_landscape_or_length(tmp_path: Path) -> None:
     load_methods()
-    groups, _ = groups_of(SPECS, ["epsilon"], ["random"], 1, 60)
+    groups, _ = groups_of(SPECS, ["epsilon"], ["random"], [0], 60)
     records = Records(tmp_path / "search.runs.jsonl")
     for seed in (0, 7):
         records.add(a_run("random", seed, curve(0.3)))
@@ -95,7 +95,7 @@ def test_a_report_takes_all_seeds_there_are_but_no_run_of_another_landscape_or_l
 
 def test_the_papers_recipe_gets_forty_evaluations_for_every_epsilon_of_the_grid_and_plays_nowhere_else() -> None:
     load_methods()
-    groups, _ = groups_of(SPECS, ["epsilon", "front", "grid"], ["toc-sr-40-each", "random"], 1, 60)
+    groups, _ = groups_of(SPECS, ["epsilon", "front", "grid"], ["toc-sr-40-each", "random"], [0], 60)
     assert {(group.method, group.task, group.evaluations) for group in groups} == {
         ("toc-sr-40-each", "grid", WARM_UP + GRID * 40),
         *(("random", task, 60) for task in ("epsilon", "front", "grid")),
