@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--evaluations", type=int, default=60, help="of each run, the warm-up included")
     parser.add_argument("--seeds", type=int, default=20, help="number of them")
-    parser.add_argument("--first-seed", type=int, default=0, help="to confirm on fresh ones what was chosen on others")
+    parser.add_argument("--first-seed", type=int, default=0, help="fresh ones confirm what was chosen on others")
     parser.add_argument(
         "--jobs", type=int, default=1, help="processes at a time; more than one blurs nothing but speed"
     )
