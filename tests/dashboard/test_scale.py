@@ -31,7 +31,7 @@ def test_a_logarithmic_axis_has_room_for_zero(finished_server: Server, open_page
     back = in_browser(page, "given.map((place) => symlog(-6).value(place))", *places)
     assert back == pytest.approx(values)
     labels = in_browser(page, "given.map(symlog(-6).label)", -7, -6, -3, -2.5, 0, 4)
-    assert labels == ["0", "10⁻⁶", "10⁻³", "0.00316", "1", "10 k"]
+    assert labels == ["0", "10⁻⁶", "10⁻³", "0.0032", "1", "10 k"]
 
 
 @pytest.mark.parametrize(

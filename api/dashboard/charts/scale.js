@@ -37,8 +37,15 @@ export function symlog(decade) {
     label: (place) =>
       place < 0 && place >= decade && Number.isInteger(place)
         ? `10⁻${[...String(-place)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]).join("")}`
-        : number(Number(value(place).toPrecision(3))),
+        : rough(value(place)),
   };
+}
+
+/** A tick between two decades, as one digit where that is true within a hundredth. @param {number} value */
+function rough(value) {
+  const one = Number(value.toPrecision(1));
+  const shown = Math.abs(one - value) <= 0.01 * Math.abs(value) ? one : Number(value.toPrecision(2));
+  return shown !== 0 && shown < 1e-3 ? shown.toExponential().replace("-", "−") : number(shown);
 }
 
 /**
