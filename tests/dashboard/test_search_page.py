@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.dashboard.browsers import Server, wait_for
@@ -36,7 +38,7 @@ def test_a_trial_is_picked_on_the_plot(finished_scene: Scene, finished_server: S
     page.mouse.move(*teacher)
     expect(page.locator(".hover-card")).to_contain_text("Trial 0")
     page.mouse.click(*teacher)
-    assert page.url.endswith("?sel=0")
+    expect(page).to_have_url(re.compile(r"\?sel=0$"))
 
 
 def test_only_rows_in_sight_exist(finished_scene: Scene, finished_server: Server, open_page: Open) -> None:
