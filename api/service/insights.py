@@ -12,7 +12,7 @@ import numpy as np
 from api.service.points import STATUSES, Columns
 from api.spec_checks import faults_of_bounds
 from api.views import Document
-from nas.domain.lifecycle import TrialStatus
+from nas.domain.lifecycle import HOPELESS, TrialStatus
 from nas.domain.metric import EXACT_METRICS
 from nas.domain.objective import OutcomeConstraint, Problem
 from nas.domain.search import Search
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nas.domain.cost import ExactCosts
     from storage.unit_of_work import SqlUnitOfWork
 
-_ENDED_BADLY: Final = [STATUSES.index(status.value) for status in (TrialStatus.ABANDONED, TrialStatus.FAILED)]
+_ENDED_BADLY: Final = [STATUSES.index(status.value) for status in HOPELESS]
 _OPEN: Final = [STATUSES.index(status.value) for status in (TrialStatus.CANDIDATE, TrialStatus.RUNNING)]
 
 

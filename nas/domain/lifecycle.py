@@ -75,6 +75,8 @@ class Intent(str, Enum):
 TRIAL_ENDS: Final = frozenset(
     {TrialStatus.COMPLETED, TrialStatus.ABANDONED, TrialStatus.FAILED, TrialStatus.CANCELLED}
 )
+HOPELESS: Final = frozenset({TrialStatus.ABANDONED, TrialStatus.FAILED})
+"""Ends of a trial that gave no result and never will."""
 SEARCH_ENDS: Final = frozenset({SearchStatus.COMPLETED, SearchStatus.CANCELLED, SearchStatus.FAILED})
 
 TRIAL_STEPS: Final[dict[TrialStatus, frozenset[TrialStatus]]] = {

@@ -62,12 +62,14 @@ class FrontPhase:
 
     def _advance_front(self, search: Search) -> bool:
         """Bring the front up to date, page by page; whether there was anything new."""
-        basis = (search.bounds_version, self._history.verdicts)
+        verdicts = self._history.verdicts
+        basis = (search.bounds_version, verdicts)
+        if self._basis == basis and self._seen == len(verdicts):
+            return False
         if self._basis != basis:
             self._basis, self._seen, self._front = basis, 0, []
-        before, verdicts = self._seen, basis[1]
         while self._seen < len(verdicts):
             page = verdicts.trials(self._seen, self._seen + PAGE)
             self._front = front([*self._front, *page], search.problem)
             self._seen = min(self._seen + PAGE, len(verdicts))
-        return self._seen > before
+        return True

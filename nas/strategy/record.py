@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nas.domain.lifecycle import TrialStatus
+from nas.domain.lifecycle import HOPELESS
 from nas.domain.search_space import SearchSpace
 from nas.domain.trial import Trial
 from nas.strategy.pricing import Codes, Prices
 
-_HOPELESS = (TrialStatus.ABANDONED, TrialStatus.FAILED)
 _NOTHING = (float("nan"),) * 3
 
 
@@ -71,7 +70,7 @@ class Record:
             column.extend((value.mean, value.sem, value.samples) if value else _NOTHING)
         self.seen.add(codes)
         self._codes.extend(codes)
-        self._hopeless.append(trial.status in _HOPELESS)
+        self._hopeless.append(trial.status in HOPELESS)
         self._rough.append(trial.is_partial)
         self._numbers.append(trial.number)
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from nas.domain.lifecycle import SearchStatus, TrialStatus
 from nas.domain.objective import OutcomeConstraint
 from nas.domain.search import Budget, LatencySpec
+from nas.engine import front_phase
+from nas.engine.front import front
 from nas.engine.jobs import network_latency
 from tests.fakes.backends import LossyBackend, SilentBackend
 from tests.nas.engine.scene import DISTILLED, SPACE, Scene, a_spec, answer_all, tick_until
@@ -117,6 +121,15 @@ def test_the_networks_of_the_front_are_timed_at_the_end() -> None:
     with scene.database.reader() as uow:
         known = {t.number: network_latency(uow.library, scene.spec, t.architecture) for t in scene.trials()}
     assert {number for number, measured in known.items() if measured} == timed
+
+
+@pytest.mark.parametrize("page", [1, 2, 500])
+def test_the_front_that_is_timed_does_not_depend_on_pages(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_phase, "PAGE", page)
+    scene = Scene(a_spec(latency=LatencySpec(), objectives=("params", "noise_mse")))
+    assert scene.loop().run() is SearchStatus.COMPLETED
+    timed = {facts["number"] for facts in scene.facts("latency")}
+    assert timed == {trial.number for trial in front(scene.trials(), scene.spec.problem)}
 
 
 def test_the_observer_hears_what_the_event_log_holds() -> None:
