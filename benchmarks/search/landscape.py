@@ -104,6 +104,10 @@ class Landscape(ABC):
         """Measured latencies in milliseconds, `n`; None where there are none."""
         return None
 
+    def canonical(self, codes: Codes) -> Codes:
+        """The rows by the one name that the network of each goes by here: some tables name a network twice."""
+        return codes
+
     def holds(self, codes: Codes) -> Mask:
         """Whether each architecture exists."""
         return np.ones(len(codes), dtype=bool)
@@ -163,23 +167,24 @@ class Landscape(ABC):
     def fingerprint(self) -> str:
         """Changes whenever a result on this landscape would."""
 
-    def known_block_losses(self, seed: int) -> list[Prices] | None:
-        """Block losses as the run of a seed knows them.
+    def known_block_losses(self, seed: int) -> list[Prices] | None:  # noqa: ARG002  # others buy them
+        """Block losses as the run of a seed knows them."""
+        return self.block_losses
 
-        Bought ones are what its measurements make one expect of a loss that cannot be negative: the mean of a normal
-        distribution above zero, around the difference. Of noisy differences themselves the front of least sums would
+    def expected_losses(self, seed: int) -> dict[tuple[int, ...], float]:
+        """What the bought architectures lose, as far as the measurements of a seed tell.
+
+        It is what they make one expect of a loss that cannot be negative: the mean of a normal distribution above
+        zero, around the difference to the original. Of noisy differences themselves the front of least sums would
         be made of the lucky ones (the winner's curse).
         """
-        if not self.bought or self.block_losses is None:
-            return self.block_losses
         anchor = self.measure(self.original, seed)
         measured = [self.measure(codes, seed) for codes in self.bought]
         noise = float(np.sqrt(2 * np.mean([one.sem**2 for one in (anchor, *measured)])))
-        known = [np.zeros(n) for n in self.cardinalities]
-        for codes, one in zip(self.bought, measured, strict=True):
-            stage = next(s for s, v in enumerate(codes) if v)
-            known[stage][codes[stage]] = mean_above_zero(one.loss - anchor.loss, noise)
-        return known
+        return {
+            codes: mean_above_zero(one.loss - anchor.loss, noise)
+            for codes, one in zip(self.bought, measured, strict=True)
+        }
 
     def is_feasible(self, codes: Codes) -> Mask:
         """Whether each architecture is truly within the bounds."""

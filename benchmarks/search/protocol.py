@@ -1,12 +1,12 @@
 """One run: a method on a landscape, with everybody's warm-up and everybody's number of evaluations.
 
 The warm-up is the original network and then, up to eight evaluations, our engine's own warm-start points; where block
-losses were bought by single replacements, these come second and are charged. Only a method that leaves the engine's
+losses were bought by single removals, these come second and are charged. Only a method that leaves the engine's
 warm start out has a warm-up of its own, with as many evaluations: random architectures in place of those points.
 
-Nobody evaluates an architecture twice. A repeat costs nothing: the method hears the known value and is asked again,
-up to its patience; then a random new architecture stands in. The same goes for what an incomplete table lacks. All
-three are counted.
+Nobody evaluates a network twice, by whatever name. A repeat costs nothing: the method hears the known value and is
+asked again, up to its patience; then a random new architecture stands in. The same goes for what an incomplete table
+lacks. All three are counted.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ class Ledger:
             self.seen[codes] = self.landscape.measure_early(codes, self.seed, self.limit)
         return self.seen[codes]
 
+    def canonical(self, codes: Codes) -> Codes:
+        """The name that the network of an architecture goes by."""
+        return tuple(self.landscape.canonical(np.array([codes], dtype=np.int16))[0].tolist())
+
     def holds(self, codes: Codes) -> bool:
         """Whether an architecture exists."""
         return bool(self.landscape.holds(np.array([codes], dtype=np.int16))[0])
@@ -92,7 +96,7 @@ def run(landscape: Landscape, kind: str, name: str, seed: int, evaluations: int)
         began = time.process_time()
         codes = _next(method, ledger)
         seconds.append(time.process_time() - began)
-        method.tell(codes, ledger.evaluate(codes))
+        method.tell(codes, ledger.evaluate(ledger.canonical(codes)))
     codes_in_order = np.array(list(ledger.seen), dtype=np.int16)
     shares = np.array([measured.share for measured in ledger.seen.values()])
     return {
@@ -155,10 +159,11 @@ def _next(method: Method, ledger: Ledger) -> Codes:
         codes = method.ask()
         if codes is None:
             break
-        if codes in ledger.seen:
+        network = ledger.canonical(codes)
+        if network in ledger.seen:
             ledger.repeats += 1
-            method.repeat(codes, ledger.seen[codes])
-        elif not ledger.holds(codes):
+            method.repeat(codes, ledger.seen[network])
+        elif not ledger.holds(network):
             ledger.absent += 1
             method.refuse(codes)
         else:
