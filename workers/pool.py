@@ -206,7 +206,7 @@ class Pool:
     def _answer(self, outcome: Outcome) -> None:
         running = self._running.get(outcome.key)
         if running is not None:
-            self._end(running)
+            self._end(running, outcome.seconds or math.inf)
             self._tell(running, outcome)
 
     def _tell(self, running: Running, outcome: Outcome) -> None:
@@ -214,9 +214,10 @@ class Pool:
         for asker in running.askers:
             asker.answers.put(outcome)
 
-    def _end(self, running: Running) -> None:
+    def _end(self, running: Running, worked_s: float = math.inf) -> None:
+        """Take a job off the workers. It is charged what it worked, and not what an answer was late to be seen."""
         del self._running[running.job.key]
-        self._fair.end(running.queue, running.job, self._now() - running.since)
+        self._fair.end(running.queue, running.job, min(worked_s, self._now() - running.since))
 
     def _start(self) -> None:
         """Hand over jobs while there is room for whoever is next."""

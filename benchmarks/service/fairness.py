@@ -49,7 +49,7 @@ class Timers:
         takes_s = EVALUATION_S if isinstance(job.payload, EvaluateArchitecture) else 0.0
         if self.is_counting:
             self.served_s[job.search] += takes_s
-        timer = threading.Timer(takes_s, lambda: self._done.put(answer(job)))
+        timer = threading.Timer(takes_s, lambda: self._done.put(answer(job).evolve(seconds=takes_s)))
         timer.daemon = True
         timer.start()
 

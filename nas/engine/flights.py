@@ -72,7 +72,8 @@ class Flights:
             if timeout_s > 0:
                 self._clock.sleep(timeout_s)
             return []
-        outcomes = self._backend.poll(timeout_s)
+        # All drivers write what they share in one order, so that none waits for another that waits for it.
+        outcomes = sorted(self._backend.poll(timeout_s), key=lambda outcome: outcome.key)
         return [(self._jobs.pop(outcome.key), outcome) for outcome in outcomes if outcome.key in self._jobs]
 
     def keep(self, answers: list[tuple[Job, Outcome]]) -> None:

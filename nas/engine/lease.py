@@ -45,6 +45,7 @@ class Lease:
         self._holder = holder
         self._ttl_s = ttl_s
         self._token: int | None = None
+        self._changing = threading.Lock()
 
     @property
     def is_held(self) -> bool:
@@ -80,9 +81,12 @@ class Lease:
         token = self._token
         if token is None:
             return False
-        if not uow.leases.renew(self._name, token, self._ttl_s):
-            self._token = None
-        return self._token is not None
+        if uow.leases.renew(self._name, token, self._ttl_s):
+            return True
+        with self._changing:
+            if self._token == token:  # and not, meanwhile, acquired anew by another thread
+                self._token = None
+        return False
 
     def loss(self) -> LeaseLost:
         """The error of a driver without its lease."""
@@ -102,9 +106,11 @@ class Lease:
 
     def _try(self) -> bool:
         with self._open() as uow:
-            self._token = uow.leases.acquire(self._name, self._holder, self._ttl_s)
+            token = uow.leases.acquire(self._name, self._holder, self._ttl_s)
             uow.commit()
-        return self._token is not None
+        with self._changing:
+            self._token = token
+        return token is not None
 
 
 class Heart:

@@ -37,9 +37,9 @@ def serve(workers: ObedientWorkers, pool: Pool, count: int) -> Counter[str]:
     """Finish jobs one by one; returns how many of the next `count` each client was given."""
     served: Counter[str] = Counter()
     for _ in range(count):
+        before = len(workers.order)
         done = workers.finish()
         served[done.payload.variant.split()[0]] += 1
-        before = len(workers.order)
         until(lambda before=before: len(workers.order) > before or pool.queued == 0)
     return served
 
@@ -58,6 +58,19 @@ def test_two_searches_of_a_project_get_the_same(pool: Pool, workers: ObedientWor
     ask(b, 40)
     serve(workers, pool, 4)
     assert serve(workers, pool, 20) == {"a": 10, "b": 10}
+
+
+def test_an_answer_that_was_late_to_be_seen_is_charged_what_its_job_worked(
+    pool: Pool, workers: ObedientWorkers
+) -> None:
+    workers.slots = 1.0
+    early = pool.client("early", "p", 16)
+    ask(early, 22)
+    workers.seconds += 100.0  # the whole process stood still
+    late = pool.client("late", "p", 16)
+    ask(late, 22)
+    serve(workers, pool, 4)
+    assert serve(workers, pool, 20) == {"early": 10, "late": 10}
 
 
 def test_a_project_with_one_search_gets_as_much_as_one_with_four(pool: Pool, workers: ObedientWorkers) -> None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nas.engine.lease import Heart, Lease, LeaseLost
-from nas.errors import Conflict
+from nas.errors import Conflict, TransientError
 from storage.in_memory import InMemoryDatabase
 from tests.fakes.clock import FakeClock
 
@@ -50,6 +50,43 @@ def test_one_heart_keeps_many_leases_and_notices_the_one_that_was_lost() -> None
         assert [lease.is_held for lease in leases] == [True, False]
     with database.unit_of_work() as uow, pytest.raises(LeaseLost):
         leases[1].require(uow)
+
+
+class Overtaken:
+    """A renewal that waits while the lease is acquired anew, and then finds its token gone."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.leases = self
+        self._lease = lease
+
+    def renew(self, name: str, token: int, ttl_s: float) -> bool:
+        del name, token, ttl_s
+        self._lease.acquire(0.0)
+        return False
+
+
+def test_a_beat_that_is_overtaken_by_a_new_acquisition_loses_nothing() -> None:
+    database = InMemoryDatabase()
+    lease = Lease(database.unit_of_work, FakeClock(), "alpha", "first", ttl_s=10.0)
+    lease.acquire(0.0)
+    assert not lease.renew(Overtaken(lease))  # type: ignore[arg-type]  # all that a beat asks of a unit of work
+    assert lease.is_held
+    with database.unit_of_work() as uow:
+        lease.require(uow)
+
+
+def test_an_acquisition_that_could_not_be_committed_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = InMemoryDatabase()
+    lease = Lease(database.unit_of_work, FakeClock(), "alpha", "first", ttl_s=10.0)
+
+    def fail(_: object) -> None:
+        raise TransientError("The database went away.")
+
+    with database.unit_of_work() as uow:
+        monkeypatch.setattr(type(uow), "commit", fail)
+    with pytest.raises(TransientError):
+        lease.acquire(0.0)
+    assert not lease.is_held
 
 
 def test_giving_a_lease_back_twice_is_harmless() -> None:
