@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 SENSITIVITY_WIDTH = 1.5
 """Standard deviation of the log of a stage's sensitivity before any trial: most lie within a factor of twenty."""
+INNER_WIDTH = 0.5
+"""The same of the power in which a block loss counts: most lie between a third and three."""
 _TINY = 1e-9
 
 
@@ -56,10 +58,11 @@ class HammingKernel(Kernel):
 
 
 class AdditiveMean(Mean):
-    """`log(c + g * (sum of w_s d_s / D)^b)`: the additive block-loss model with sensitivities.
+    """`log(c + g * (sum of w_s (d_s / D)^a)^b)`: the additive block-loss model with sensitivities.
 
-    Everything is learned under priors centred on the plain sum (`w_s = b = 1`), so that block losses
-    help where they tell something and fade where they do not.
+    Everything is learned under priors centred on the plain sum (`w_s = a = b = 1`), so that block losses
+    help where they tell something and fade where they do not. The inner exponent says how much less than
+    its block loss a mild change costs.
 
     Args:
         tables: `d x k` contributions `d_s` (block losses, or block latencies), not negative.
@@ -71,11 +74,13 @@ class AdditiveMean(Mean):
     def __init__(self, tables: Tensor, scale: float, level: float, floor: float) -> None:
         super().__init__()
         stages = len(tables)
-        self.register_buffer("tables", tables / scale)
+        self.register_buffer("is_loss", tables > 0)
+        self.register_buffer("log_tables", (tables / scale).clamp_min(_TINY).log())
         for name, centre, width, size in (
             ("log_gain", level, 1.0, 1),
             ("log_floor", floor, 2.0, 1),
             ("log_exponent", 0.0, 0.3, 1),
+            ("log_inner_exponent", 0.0, INNER_WIDTH, 1),
             ("log_weights", 0.0, SENSITIVITY_WIDTH, stages),
         ):
             self.register_parameter(name, nn.Parameter(torch.full((size,), centre, dtype=torch.float64)))
@@ -96,7 +101,8 @@ class AdditiveMean(Mean):
         return slopes
 
     def _parts(self, x: Tensor) -> Tensor:
-        parts: Tensor = look_up(self.tables, x) * self.log_weights.exp()
+        powers = torch.exp(self.log_inner_exponent.exp() * self.log_tables) * self.is_loss
+        parts: Tensor = look_up(powers, x) * self.log_weights.exp()
         return parts
 
     def _power(self, total: Tensor) -> Tensor:
