@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.storage.databases import stop_postgresql
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # a busy machine is no fault of the code; speed is measured in benchmarks/
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

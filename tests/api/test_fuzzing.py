@@ -85,7 +85,7 @@ def schema(served: Served) -> Any:
 def test_no_request_breaks_the_server_or_its_promises(label: str, served: Served, schema: Any) -> None:
     operation = next(found.ok() for found in schema.get_all_operations() if found.ok().label == label)
 
-    @settings(max_examples=10 * TIMES, deadline=None, suppress_health_check=QUIETLY, database=None)
+    @settings(max_examples=10 * TIMES, suppress_health_check=QUIETLY, database=None)
     @given(case=operation.as_strategy())
     def send(case: Any) -> None:
         for who in ("admin", "red/submitter"):
@@ -114,7 +114,6 @@ def test_no_sequence_of_requests_breaks_the_server(served: Served, schema: Any) 
         max_examples=25,
         stateful_step_count=8,
         phases=[Phase.generate],
-        deadline=None,
         suppress_health_check=QUIETLY,
         database=None,
     )

@@ -70,7 +70,7 @@ def a_point(trial: Trial, changed: int = 0) -> TrialPoint:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(history=histories, problem=problems)
 def test_front_best_and_feasible_are_those_of_the_engine(
     history: list[dict[str, float] | None], problem: Problem
@@ -86,7 +86,7 @@ def test_front_best_and_feasible_are_those_of_the_engine(
     assert not any(found.feasible[number] for number in stopped)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(history=histories, problem=problems)
 def test_hypervolume_is_the_area_that_the_trials_so_far_dominate(
     history: list[dict[str, float] | None], problem: Problem

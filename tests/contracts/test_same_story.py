@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import event
@@ -207,8 +207,6 @@ class SameStoryOnPostgresql(SameStory):
 
 
 TestSameStory = SameStory.TestCase
-TestSameStory.settings = settings(
-    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestSameStory.settings = settings(max_examples=30, stateful_step_count=40)
 TestSameStoryOnPostgresql = SameStoryOnPostgresql.TestCase
 TestSameStoryOnPostgresql.settings = settings(TestSameStory.settings, max_examples=10)

@@ -96,7 +96,7 @@ def test_an_unwritable_place_is_transient(tmp_path: Path) -> None:
         _ = DirectoryWorkspace(tmp_path / "file").scratch
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(result=st.text())
 def test_any_text_comes_back_from_the_journal(tmp_path_factory: pytest.TempPathFactory, result: str) -> None:
     journal = DirectoryJournal(tmp_path_factory.mktemp("journal"))

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from contextlib import suppress
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -245,7 +245,5 @@ class SearchLife(RuleBasedStateMachine):
         self.only_a_death_or_a_loss_makes_a_worker_look_into_the_journal()
 
 
-SearchLife.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+SearchLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestSearchLife = SearchLife.TestCase

@@ -168,7 +168,7 @@ def test_a_part_is_seen_as_the_whole_sees_it(
         assert torch.equal(few.stage_distances[stage], distances[rows])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(start=st.integers(0, 50), count=st.integers(1, 700), batch=st.integers(1, 70), bands=st.integers(1, 40))
 def test_stretches_hold_every_batch_once_and_as_much_of_each_band_at_every_cut(
     start: int, count: int, batch: int, bands: int

@@ -20,7 +20,7 @@ def unit() -> ResnetBlock2D:
     return ResnetBlock2D(in_channels=12, out_channels=16, temb_channels=8, groups=4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(inputs=st.integers(1, 6), outputs=st.integers(1, 12), seed=st.integers(0, 99))
 @torch.no_grad()
 def test_as_many_filters_as_kernel_places_reproduce_the_dense_convolution(

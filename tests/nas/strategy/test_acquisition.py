@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.domain.pareto import hypervolume_2d
@@ -46,7 +46,6 @@ def test_hypervolume_improvement_of_two_uncertain_metrics_is_the_mean_over_draws
     assert gain == pytest.approx(float(np.mean(added)), abs=4 * float(np.std(added)) / np.sqrt(len(added)))
 
 
-@settings(deadline=None)
 @given(st.floats(-3, 1), st.floats(0.01, 1.5), st.floats(0.01, 3))
 def test_shortfall_is_the_mean_of_what_stays_under_the_level(mean: float, deviation: float, level: float) -> None:
     closed = float(LogNormal(tensor(mean)[None], tensor(deviation)).shortfall(0, tensor(level)))

@@ -21,7 +21,7 @@ def test_the_fast_front_holds_the_values_of_the_plain_one(points: list[tuple[int
     assert list(costs[fast]) == sorted(costs[fast])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 4), min_size=1, max_size=6))
 def test_merging_stage_by_stage_gives_the_enumerated_front(seed: int, cardinalities: list[int]) -> None:
     land = landscape(seed, tuple(cardinalities))
