@@ -156,7 +156,7 @@ class Pool:
         with self._lock:
             running = self._running.get(key)
             if running is None:
-                client.queue.jobs.setdefault(key, job)
+                self._fair.put(client.queue, job, self._now())
                 self._start()
             elif client not in running.askers:
                 running.askers.append(client)
@@ -217,7 +217,8 @@ class Pool:
     def _end(self, running: Running, worked_s: float = math.inf) -> None:
         """Take a job off the workers. It is charged what it worked, and not what an answer was late to be seen."""
         del self._running[running.job.key]
-        self._fair.end(running.queue, running.job, min(worked_s, self._now() - running.since))
+        now = self._now()
+        self._fair.end(running.queue, running.job, running.since, min(worked_s, now - running.since), now)
 
     def _start(self) -> None:
         """Hand over jobs while there is room for whoever is next."""
@@ -238,8 +239,9 @@ class Pool:
         askers = [self._clients[name] for name in self._fair.holding(key)]
         for asker in askers:
             asker.queue.jobs.pop(key)
-        self._running[key] = Running(job, owner, askers, self._now())
-        self._fair.begin(owner, job)
+        now = self._now()
+        self._running[key] = Running(job, owner, askers, now)
+        self._fair.begin(owner, job, now)
         self._workers.submit(job)
 
     def _begin_again(self) -> None:

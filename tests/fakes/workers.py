@@ -51,12 +51,12 @@ class ObedientWorkers:
     def close(self) -> None:
         self._news.put(None)
 
-    def finish(self, job: Job | None = None) -> Job:
-        """Answer a job, the oldest by default."""
+    def finish(self, job: Job | None = None, seconds: float = 1.0) -> Job:
+        """Answer a job, the oldest by default, that worked so many seconds."""
         done = job or next(iter(self.at_work.values()))
         del self.at_work[done.key]
         self.seconds += 1.0
-        self._news.put(Outcome(key=done.key, seconds=1.0))
+        self._news.put(Outcome(key=done.key, seconds=seconds))
         return done
 
     def lose_everything(self) -> None:

@@ -229,6 +229,54 @@ def test_a_frozen_pool_starts_nothing(pool: Pool, workers: ObedientWorkers) -> N
     assert len(workers.order) == 2
 
 
+def test_who_did_not_ask_makes_up_for_nothing(pool: Pool, workers: ObedientWorkers) -> None:
+    workers.slots = 1.0
+    a, b = pool.client("a", "p", 16), pool.client("b", "p", 16)
+    ask(a, 80)
+    serve(workers, pool, 20)
+    ask(b, 80)
+    serve(workers, pool, 2)
+    assert serve(workers, pool, 20) == {"a": 10, "b": 10}
+
+
+def test_a_long_job_that_began_before_anybody_else_asked_is_not_held_against_its_search(
+    pool: Pool, workers: ObedientWorkers
+) -> None:
+    workers.slots = 1.0
+    a, b = pool.client("a", "p", 16), pool.client("b", "p", 16)
+    ask(a, 40)
+    workers.seconds += 100.0
+    ask(b, 40)
+    workers.finish(seconds=101.0)
+    until(lambda: len(workers.order) == 2)
+    serve(workers, pool, 2)
+    assert serve(workers, pool, 20) == {"a": 10, "b": 10}
+
+
+def test_a_project_that_did_not_ask_makes_up_for_nothing(pool: Pool, workers: ObedientWorkers) -> None:
+    workers.slots = 1.0
+    a, b = pool.client("a", "p", 16), pool.client("b", "q", 16)
+    ask(b, 1)
+    ask(a, 80)
+    serve(workers, pool, 20)
+    for number in range(80):
+        b.submit(a_job("name", f"b more {number}"))
+    serve(workers, pool, 2)
+    assert serve(workers, pool, 20) == {"a": 10, "b": 10}
+
+
+def test_who_asks_for_one_job_at_a_time_loses_nothing(pool: Pool, workers: ObedientWorkers) -> None:
+    workers.slots = 1.0
+    many, single = pool.client("many", "p", 16), pool.client("single", "p", 1)
+    ask(many, 80)
+    served: Counter[str] = Counter()
+    for number in range(40):
+        if "single" not in {job.payload.variant.split()[0] for job in workers.at_work.values()}:
+            single.submit(a_job("name", f"single {number}"))
+        served += serve(workers, pool, 1)
+    assert served["single"] == pytest.approx(20, abs=1)
+
+
 def test_a_newcomer_does_not_make_up_for_the_past(pool: Pool, workers: ObedientWorkers) -> None:
     a = pool.client("a", "p", 16)
     ask(a, 40)
