@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Generic, TypeVar
 
 from nas.errors import UnknownName
@@ -15,10 +16,13 @@ class Registry(Generic[T]):
 
     Args:
         kind: What is registered, in words a user reads in an error ("block family").
+        home: Module whose import enters everything. It is complete before anything is looked up, also when another
+            thread is in the middle of importing it.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, home: str = "") -> None:
         self.kind = kind
+        self.home = home
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -43,16 +47,21 @@ class Registry(Generic[T]):
             UnknownName: With the nearest spelling.
         """
         try:
-            return self._entries[name]
+            return self._known()[name]
         except KeyError:
             raise UnknownName(self.kind, name, self.names()) from None
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""
-        return tuple(sorted(self._entries))
+        return tuple(sorted(self._known()))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._known()
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
-        return iter(sorted(self._entries.items(), key=lambda entry: entry[0]))
+        return iter(sorted(self._known().items(), key=lambda entry: entry[0]))
+
+    def _known(self) -> Mapping[str, T]:
+        if self.home:
+            import_module(self.home)  # waits for a thread that has begun to
+        return self._entries

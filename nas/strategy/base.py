@@ -115,7 +115,7 @@ class Strategy(ABC):
         return self.space.decode(tuple(int(code) for code in codes))
 
 
-STRATEGIES: Registry[type[Strategy]] = Registry("search strategy")
+STRATEGIES: Registry[type[Strategy]] = Registry("search strategy", home="nas.strategy")
 
 
 def make_strategy(name: str, context: StrategyContext) -> Strategy:

@@ -54,7 +54,7 @@ class DeviceBackend(ABC):
         """
 
 
-DEVICES: Registry[DeviceBackend] = Registry("device")
+DEVICES: Registry[DeviceBackend] = Registry("device", home="nas.estimation.devices")
 
 
 def measure(

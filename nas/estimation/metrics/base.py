@@ -45,4 +45,4 @@ class FidelityMetric(ABC):
         """Mean and standard error over the hold-out samples."""
 
 
-FIDELITY: Registry[FidelityMetric] = Registry("fidelity metric")
+FIDELITY: Registry[FidelityMetric] = Registry("fidelity metric", home="nas.estimation.metrics.catalogue")

@@ -50,4 +50,4 @@ class BlockFamily(ABC):
             )
 
 
-BLOCK_FAMILIES: Registry[BlockFamily] = Registry("block family")
+BLOCK_FAMILIES: Registry[BlockFamily] = Registry("block family", home="nas.space.blocks.catalogue")

@@ -89,4 +89,4 @@ class TeacherFamily(ABC):
         """Cut a loaded network into stages. Shares its weights."""
 
 
-TEACHER_FAMILIES: Registry[TeacherFamily] = Registry("teacher family")
+TEACHER_FAMILIES: Registry[TeacherFamily] = Registry("teacher family", home="nas.space.teachers.load")
