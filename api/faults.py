@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final, cast, get_args, get_origin
 
@@ -90,6 +91,8 @@ def _nearest(detail: ErrorDetails, model: type[BaseModel]) -> str:
 def _as_number(given: object, *, integer: bool) -> str:
     try:
         value = float(str(given))
+        if not math.isfinite(value):
+            return ""  # no right value is near
         return str(round(value)) if integer else str(value)
     except (ValueError, OverflowError):
         return ""
