@@ -53,6 +53,8 @@ def main() -> int:
         if arguments.fresh:
             records.forget({group.key(seed) for group in groups for seed in group.seeds})
         failures = make_missing(groups, records, arguments.jobs, sys.stderr)
+    if arguments.pack:
+        print(f"packed into {records.pack()}", file=sys.stderr)
     _write(name, arguments, groups, records.of(groups, every_seed=arguments.report))
     for line in failures:
         print(line, file=sys.stderr)
@@ -136,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fresh", action="store_true", help="forget the runs asked for and make them anew")
     parser.add_argument("--report", action="store_true", help="make no run; figures of all that are there")
+    parser.add_argument("--pack", action="store_true", help="at the end move all runs into the file that is shipped")
     parser.add_argument("--json", action="store_true", help="print figures as JSON instead of tables")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of runs and reports")
     parser.add_argument("--macro", type=Path, default=MACRO, help="NAS-Bench-Macro's JSON file")

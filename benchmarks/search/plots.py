@@ -36,14 +36,14 @@ Curves = dict[str, npt.NDArray[np.float64]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, help="folder with search.runs.jsonl, or such a file")
+    parser.add_argument("results", type=Path, help="folder with search.runs.jsonl (perhaps packed), or such a file")
     parser.add_argument("--out", type=Path, required=True, help="folder of the pictures")
     options = parser.parse_args()
-    file = options.results if options.results.is_file() else options.results / "search.runs.jsonl"
-    if not file.exists():
-        parser.error(f"there is no {file.name} in {options.results}")
+    records = Records(options.results / "search.runs.jsonl" if options.results.is_dir() else options.results)
+    if not records.runs:
+        parser.error(f"there are no runs in {options.results}")
     options.out.mkdir(parents=True, exist_ok=True)
-    for path in plotted(list(Records(file).runs.values()), options.out):
+    for path in plotted(list(records.runs.values()), options.out):
         print(path)
 
 

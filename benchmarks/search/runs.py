@@ -1,9 +1,14 @@
-"""Runs that are done and runs that are missing: one JSON line each, so that a stopped bench goes on where it was."""
+"""Runs that are done and runs that are missing: one JSON line each, so that a stopped bench goes on where it was.
+
+New runs are appended to `NAME.runs.jsonl`; `--pack` moves them into `NAME.runs.jsonl.xz`, which is shipped, so that
+tables can be made again and extended by whoever has the repository.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -50,19 +55,21 @@ class Group:
 
 
 class Records:
-    """The file of finished runs; a half-written last line is as if it had never been."""
+    """The finished runs, packed ones and new ones; a half-written last line is as if it had never been."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.packed = path.with_name(f"{path.name}.xz")
         self.runs: dict[Key, Run] = {}
         self._lock = threading.Lock()
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    run = json.loads(line)
-                except ValueError:
-                    continue
-                self.runs[key_of(run)] = run
+        packed = lzma.decompress(self.packed.read_bytes()) if self.packed.exists() else b""
+        loose = path.read_bytes() if path.exists() else b""
+        for line in (*packed.splitlines(), *loose.splitlines()):
+            try:
+                run = json.loads(line)
+            except ValueError:
+                continue
+            self.runs[key_of(run)] = run
 
     def add(self, run: Run) -> None:
         """Keep a run, in memory and in the file."""
@@ -83,12 +90,27 @@ class Records:
         return [run for run, group in asked if group and group.key(run["seed"]) == key_of(run)]
 
     def forget(self, keys: set[Key]) -> None:
-        """Drop runs, in memory and in the file."""
+        """Drop runs, in memory and in the files."""
         self.runs = {key: run for key, run in self.runs.items() if key not in keys}
-        if self.path.exists():
-            fresh = self.path.with_suffix(".fresh")
-            fresh.write_text("".join(json.dumps(run) + "\n" for run in self.runs.values()), encoding="utf-8")
-            os.replace(fresh, self.path)
+        if self.packed.exists():
+            self.pack()
+        elif self.path.exists():
+            _replace(self.path, self._lines())
+
+    def pack(self) -> Path:
+        """Move everything into the compressed file, sorted: the same runs give the same bytes."""
+        _replace(self.packed, lzma.compress(self._lines(), preset=9 | lzma.PRESET_EXTREME))
+        self.path.unlink(missing_ok=True)
+        return self.packed
+
+    def _lines(self) -> bytes:
+        return "".join(json.dumps(self.runs[key]) + "\n" for key in sorted(self.runs)).encode()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_name(f"{path.name}.fresh")
+    fresh.write_bytes(content)
+    os.replace(fresh, path)
 
 
 def key_of(run: Run) -> Key:

@@ -100,3 +100,20 @@ def test_the_papers_recipe_gets_forty_evaluations_for_every_epsilon_of_the_grid_
         ("toc-sr-40-each", "grid", WARM_UP + GRID * 40),
         *(("random", task, 60) for task in ("epsilon", "front", "grid")),
     }
+
+
+def test_packed_runs_are_found_again_extended_and_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "search.runs.jsonl"
+    records = Records(path)
+    for seed in (1, 0):
+        records.add(a_run("random", seed, curve(0.3)))
+    packed = records.pack()
+    assert not path.exists()
+    Records(path).add(a_run("random", 2, curve(0.4)))
+    found = Records(path)
+    assert {run["seed"]: run["regret"][-1] for run in found.runs.values()} == {0: 0.3, 1: 0.3, 2: 0.4}
+    found.forget({key for key, run in found.runs.items() if run["seed"] == 1})
+    assert sorted(run["seed"] for run in Records(path).runs.values()) == [0, 2]
+    content = packed.read_bytes()
+    Records(path).pack()
+    assert packed.read_bytes() == content
