@@ -40,30 +40,30 @@ def engine_of(ingredients: Ingredients) -> Callable[[StrategyContext], Strategy]
 
 
 class Trusting(Ours):
-    """The engine that takes the most probable sensitivities of the stages for granted."""
+    """The engine that takes the most probable parameters of the response model's mean for granted."""
 
     def ask(self) -> Codes | None:
-        """What to evaluate next, by a response model without doubt about sensitivities."""
-        with without_sensitivity_doubt():
+        """What to evaluate next, by a response model without doubt about its mean."""
+        with without_doubt():
             return super().ask()
 
 
 @contextmanager
-def without_sensitivity_doubt() -> Iterator[None]:
-    """Response models made meanwhile take the fitted sensitivities for certain."""
+def without_doubt() -> Iterator[None]:
+    """Response models made meanwhile take the fitted mean for certain."""
     from nas.strategy import response
-    from nas.strategy.prior import SensitivityKernel
+    from nas.strategy.prior import DoubtKernel
 
-    class NoDoubt(SensitivityKernel):
+    class NoDoubt(DoubtKernel):
         def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: Any) -> Tensor:
             return super().forward(x1, x2, diag, **options) * 0.0
 
     names = vars(response)
-    names["SensitivityKernel"] = NoDoubt
+    names["DoubtKernel"] = NoDoubt
     try:
         yield
     finally:
-        names["SensitivityKernel"] = SensitivityKernel
+        names["DoubtKernel"] = DoubtKernel
 
 
 def _leave_out(part: str, ingredients: Ingredients) -> None:
@@ -74,4 +74,4 @@ def _leave_out(part: str, ingredients: Ingredients) -> None:
 _leave_out("warm-start", Ingredients(warm_start=False))
 _leave_out("exact-costs", Ingredients(exact_costs=False))
 _leave_out("prior-mean", Ingredients(prior_mean=False))
-register(f"{WHOLE}-without-sensitivity-doubt", Trusting, "ax", "botorch", is_ablation=True)
+register(f"{WHOLE}-without-doubt", Trusting, "ax", "botorch", is_ablation=True)

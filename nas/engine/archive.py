@@ -22,23 +22,23 @@ class Archive:
 
     def __init__(self) -> None:
         self._numbers = array("q")
-        self._packed: list[bytes] = []
+        self._ends = array("q")
+        self._packed = bytearray()
         self._pattern = b""
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._ends)
 
     def add(self, trial: Trial) -> None:
         """Add a trial with a verdict."""
         row = trial.model_dump_json().encode()
         self._pattern = self._pattern or row
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, _MEMORY, zdict=self._pattern)
-        self._numbers.append(trial.number)
-        self._packed.append(packer.compress(row) + packer.flush())
+        self._append(trial.number, packer.compress(row) + packer.flush())
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
         """JSON of the trials from one place to another, in the order of their verdicts."""
-        return (self._row(packed) for packed in self._packed[start:stop])
+        return (self._row(at) for at in range(*slice(start, stop).indices(len(self))))
 
     def trials(self, start: int = 0, stop: int | None = None) -> Iterator[Trial]:
         """Trials from one place to another, in the order of their verdicts."""
@@ -46,19 +46,26 @@ class Archive:
 
     def numbered(self, numbers: Collection[int]) -> list[Trial]:
         """Trials of these numbers, in the order of their verdicts."""
-        pairs = zip(self._numbers, self._packed, strict=True)
-        return [Trial.model_validate_json(self._row(packed)) for number, packed in pairs if number in numbers]
+        rows = (self._row(at) for at, number in enumerate(self._numbers) if number in numbers)
+        return [Trial.model_validate_json(row) for row in rows]
 
     def without(self, numbers: Collection[int]) -> Archive:
         """An archive of its own without the trials of these numbers."""
         rest = Archive()
         rest._pattern = self._pattern
-        for number, packed in zip(self._numbers, self._packed, strict=True):
+        for at, number in enumerate(self._numbers):
             if number not in numbers:
-                rest._numbers.append(number)
-                rest._packed.append(packed)
+                rest._append(number, self._packed_row(at))
         return rest
 
-    def _row(self, packed: bytes) -> str:
+    def _append(self, number: int, packed: bytes) -> None:
+        self._packed += packed
+        self._numbers.append(number)
+        self._ends.append(len(self._packed))
+
+    def _packed_row(self, at: int) -> bytes:
+        return bytes(self._packed[self._ends[at - 1] if at else 0 : self._ends[at]])
+
+    def _row(self, at: int) -> str:
         unpacker = zlib.decompressobj(_RAW, zdict=self._pattern)
-        return (unpacker.decompress(packed) + unpacker.flush()).decode()
+        return (unpacker.decompress(self._packed_row(at)) + unpacker.flush()).decode()

@@ -15,6 +15,7 @@ from nas.registry import Registry
 from nas.strategy.candidates import CandidatePool
 from nas.strategy.pricing import Codes, PricedSpace
 from nas.strategy.record import Record
+from nas.strategy.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ class Strategy(ABC):
         suggestions: list[Suggestion] = []
         seen = self.seen()
         teacher = self.priced.teacher
-        if count > 0 and teacher is not None and tuple(teacher) not in seen:
+        if count > 0 and teacher is not None and teacher not in seen:
             suggestions.append(Suggestion(self._decode(teacher), "teacher"))
-            seen.add(tuple(teacher))
+            seen |= [teacher]
         wanted = count - len(suggestions)
         if wanted > 0:
             proposals = self.propose(wanted, seen)
@@ -95,14 +96,14 @@ class Strategy(ABC):
         """Import what suggestions need, which may take seconds. Called ahead, it spares the first one the wait."""
 
     @abstractmethod
-    def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
+    def propose(self, count: int, seen: Seen) -> list[tuple[Sequence[int], str]]:
         """Up to `count` distinct variant numbers outside `seen`, each with its origin."""
 
-    def seen(self) -> set[tuple[int, ...]]:
-        """Variant numbers of everything that is finished or pending."""
-        return self.record.seen | {self.space.encode(architecture) for architecture in self.pending}
+    def seen(self) -> Seen:
+        """Everything that is finished or pending."""
+        return Seen(self.record.tried) | [self.space.encode(architecture) for architecture in self.pending]
 
-    def generator(self, seen: set[tuple[int, ...]]) -> np.random.Generator:
+    def generator(self, seen: Seen) -> np.random.Generator:
         """A random generator that depends on the seed and on how far the search has come."""
         return np.random.default_rng((self.context.seed, len(seen)))
 

@@ -19,6 +19,7 @@ from nas.strategy.base import Strategy
 from nas.strategy.judged import Judged
 from nas.strategy.noise import expected_noise, noise_width
 from nas.strategy.pricing import Codes, Prices, sum_by_stage
+from nas.strategy.seen import Seen
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +67,7 @@ class BayesianSearch(Strategy):
         with undisturbed():
             import nas.strategy.ax_translation  # noqa: F401
 
-    def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
+    def propose(self, count: int, seen: Seen) -> list[tuple[Sequence[int], str]]:
         """Warm-start points first, then the acquisition function's choice."""
         judged = Judged.of(self.record.columns(), self.context.problem)
         informed = all((judged.means[metric] > 0).sum() >= _LEAST_DATA for metric in self.estimated)
@@ -75,7 +76,7 @@ class BayesianSearch(Strategy):
         if self.estimated and warm > 0:
             proposals.extend((codes, "warm start") for codes in self._warm_start(warm, seen, judged))
         if informed and len(proposals) < count:
-            taken = seen | {tuple(codes) for codes, _ in proposals}
+            taken = seen | (codes for codes, _ in proposals)
             proposals.extend((codes, "bayesian") for codes in self._ask(count - len(proposals), taken, judged))
         return proposals
 
@@ -94,14 +95,14 @@ class BayesianSearch(Strategy):
         """The judged trials that response models learn from."""
         return judged.at_most(_MOST_DATA, self.context.problem.objectives)
 
-    def _warm_start(self, count: int, seen: set[tuple[int, ...]], judged: Judged) -> list[Sequence[int]]:
+    def _warm_start(self, count: int, seen: Seen, judged: Judged) -> list[Sequence[int]]:
         front = self._additive_front() if self.ingredients.warm_start else self.encode_all(())
         near = self._near_bound(front, judged)
         order = spread(*self._axes(near), count=len(seen) + count)
         points = (near[row].tolist() for row in order)
-        chosen: list[Sequence[int]] = [codes for codes in points if tuple(codes) not in seen][:count]
+        chosen: list[Sequence[int]] = [codes for codes in points if codes not in seen][:count]
         if len(chosen) < count:
-            known = seen | {tuple(codes) for codes in chosen}
+            known = seen | chosen
             generator = self.generator(known)
             left = self.pool.unseen(known, generator, front)
             rows = generator.permutation(len(left))[: count - len(chosen)]
@@ -143,7 +144,7 @@ class BayesianSearch(Strategy):
         rows = np.linspace(0, len(front) - 1, min(len(front), _ANCHORS)).astype(int)
         return np.concatenate([front[rows], judged.codes[best]])
 
-    def _ask(self, count: int, seen: set[tuple[int, ...]], judged: Judged) -> list[Sequence[int]]:
+    def _ask(self, count: int, seen: Seen, judged: Judged) -> list[Sequence[int]]:
         candidates = self.pool.unseen(seen, self.generator(seen), self.anchors(judged))
         if not len(candidates):
             return []
@@ -159,7 +160,7 @@ class BayesianSearch(Strategy):
         codes[:, free] = answers.reshape(len(answers), len(free))
         return list(codes.tolist())
 
-    def _task(self, candidates: Codes, seen: set[tuple[int, ...]], told: Judged, free: list[int]) -> Task:
+    def _task(self, candidates: Codes, seen: Seen, told: Judged, free: list[int]) -> Task:
         import torch
 
         from nas.strategy.baseline import Task
@@ -172,7 +173,7 @@ class BayesianSearch(Strategy):
             rows[:, free] = codes.numpy()
             return tensor(self.pool.neighbours(rows, seen))
 
-        pending = np.array(sorted(seen - self.record.seen), dtype=np.int16).reshape(-1, told.codes.shape[1])
+        pending = np.array(sorted(seen.pending), dtype=np.int16).reshape(-1, told.codes.shape[1])
         return Task(
             objectives=self.context.problem.objectives,
             targets=self._targets(),

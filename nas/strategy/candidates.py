@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from nas.domain.metric import EXACT_METRICS
 from nas.domain.objective import Problem
 from nas.strategy.pricing import Codes, PricedSpace
+from nas.strategy.seen import Seen
 
 EXHAUSTIVE_LIMIT = 100_000
 """Spaces up to this size are scored architecture by architecture."""
@@ -37,28 +35,22 @@ class CandidatePool:
         """Whether `unseen` holds every candidate there is."""
         return self.priced.space.size <= EXHAUSTIVE_LIMIT
 
-    def unseen(self, seen: set[tuple[int, ...]], generator: np.random.Generator, anchors: Codes) -> Codes:
+    def unseen(self, seen: Seen, generator: np.random.Generator, anchors: Codes) -> Codes:
         """Candidates outside `seen` in lexicographic order; none when the space is exhausted.
 
         Args:
-            seen: Variant numbers of what is finished or pending.
+            seen: What is finished or pending.
             generator: Draws the sample of a large space.
             anchors: Promising architectures, `n x stages`; their neighbours join the sample.
         """
         codes = self.everything() if self.is_exhaustive else self._sample(generator, anchors)
-        return self._without(codes, seen)
+        return codes[~seen.among(codes)]
 
-    def neighbours(self, codes: Codes, seen: set[tuple[int, ...]]) -> Codes:
+    def neighbours(self, codes: Codes, seen: Seen) -> Codes:
         """What differs from some row in one stage, or between two rows takes from both; unseen, within bounds."""
         near = np.unique(np.concatenate([_changed(codes, self.priced.cardinalities), _crossed(codes)]), axis=0)
-        return self._without(self.within_bounds(near), seen)
-
-    def _without(self, codes: Codes, seen: set[tuple[int, ...]]) -> Codes:
-        if not seen or not len(codes):
-            return codes
-        known = np.array(list(seen), dtype=np.int16)
-        cardinalities = self.priced.cardinalities
-        return codes[~np.isin(_as_keys(codes, cardinalities), _as_keys(known, cardinalities))]
+        near = self.within_bounds(near)
+        return near[~seen.among(near)]
 
     def everything(self) -> Codes:
         """All candidates of a small space, seen or not, in lexicographic order."""
@@ -127,12 +119,3 @@ def _crossed(codes: Codes) -> Codes:
         for shift in (1, 2, 5):
             children.append(np.concatenate([codes[:, :cut], np.roll(codes, shift, axis=0)[:, cut:]], axis=1))
     return np.concatenate(children)
-
-
-def _as_keys(codes: Codes, cardinalities: tuple[int, ...]) -> npt.NDArray[Any]:
-    """One comparable key per row: a number where the space is small enough for one, else opaque bytes."""
-    if math.prod(cardinalities) < 2**62:
-        keys: npt.NDArray[Any] = np.ravel_multi_index(tuple(codes.T.astype(np.int64)), cardinalities)
-        return keys
-    rows = np.ascontiguousarray(codes)
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()

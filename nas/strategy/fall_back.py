@@ -8,6 +8,7 @@ from nas.domain.metric import EXACT_METRICS, GMACS
 from nas.strategy.additive import additive_front, spread
 from nas.strategy.base import Strategy
 from nas.strategy.pricing import sum_by_stage
+from nas.strategy.seen import Seen
 
 
 class FallBack(Strategy):
@@ -16,7 +17,7 @@ class FallBack(Strategy):
     Needs NumPy alone and some hundredths of a second. Not registered: nobody would choose it.
     """
 
-    def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
+    def propose(self, count: int, seen: Seen) -> list[tuple[Sequence[int], str]]:
         """Points of the front first, then uniform draws."""
         exact = [metric for metric in self.context.problem.metrics if metric in EXACT_METRICS]
         cost = exact[0] if exact else GMACS.name
@@ -24,9 +25,9 @@ class FallBack(Strategy):
         axes = self.priced.prices(cost, front), sum_by_stage(self.priced.contributions, front)
         rows = spread(*axes, count=len(seen) + count)
         points = (front[row].tolist() for row in rows)
-        chosen: list[Sequence[int]] = [codes for codes in points if tuple(codes) not in seen][:count]
+        chosen: list[Sequence[int]] = [codes for codes in points if codes not in seen][:count]
         if len(chosen) < count:
-            known = seen | {tuple(codes) for codes in chosen}
+            known = seen | chosen
             generator = self.generator(known)
             left = self.pool.unseen(known, generator, front)
             chosen.extend(left[row].tolist() for row in generator.permutation(len(left))[: count - len(chosen)])

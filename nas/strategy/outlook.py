@@ -16,6 +16,7 @@ from nas.strategy.bayesian import BayesianSearch
 from nas.strategy.evidence import Evidence
 from nas.strategy.fitted import FittedResponse, Normal
 from nas.strategy.pricing import Codes, Prices
+from nas.strategy.seen import Seen, Tried
 
 LIKELY = 0.5
 """Probability of feasibility from which on an architecture is recommended."""
@@ -119,7 +120,7 @@ class Outlook:
         """
         lens, evidence = self.lens, self.evidence
         hopeless = evidence.codes[evidence.hopeless].tolist()
-        done = {tuple(codes) for codes in (*self.judged.codes.tolist(), *hopeless)}
+        done = Seen(Tried(lens.priced.cardinalities)) | (*self.judged.codes.tolist(), *hopeless)
         codes = lens.pool.unseen(done, lens.generator(done), lens.anchors(self.judged))
         first = self.problem.objectives[0]
         if not self.problem.is_pareto and first in EXACT_METRICS and len(self.best):

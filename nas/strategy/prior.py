@@ -14,10 +14,12 @@ from gpytorch.means import Mean
 from gpytorch.priors import LogNormalPrior, NormalPrior
 from torch import Tensor, nn
 
-SENSITIVITY_WIDTH = 1.5
-"""Standard deviation of the log of a stage's sensitivity before any trial: most lie within a factor of twenty."""
-INNER_WIDTH = 0.5
-"""The same of the power in which a block loss counts: most lie between a third and three."""
+WIDTHS = {"log_gain": 1.0, "log_floor": 2.0, "log_exponent": 0.3, "log_inner_exponent": 0.5, "log_weights": 1.5}
+"""Standard deviations of the mean's parameters before any trial.
+
+Most sensitivities of stages (`log_weights`) lie within a factor of twenty, most powers in which a block loss counts
+(`log_inner_exponent`) between a third and three.
+"""
 _TINY = 1e-9
 
 
@@ -76,29 +78,39 @@ class AdditiveMean(Mean):
         stages = len(tables)
         self.register_buffer("is_loss", tables > 0)
         self.register_buffer("log_tables", (tables / scale).clamp_min(_TINY).log())
-        for name, centre, width, size in (
-            ("log_gain", level, 1.0, 1),
-            ("log_floor", floor, 2.0, 1),
-            ("log_exponent", 0.0, 0.3, 1),
-            ("log_inner_exponent", 0.0, INNER_WIDTH, 1),
-            ("log_weights", 0.0, SENSITIVITY_WIDTH, stages),
-        ):
-            self.register_parameter(name, nn.Parameter(torch.full((size,), centre, dtype=torch.float64)))
+        centres = {"log_gain": level, "log_floor": floor}
+        for name, width in WIDTHS.items():
+            centre = torch.full(
+                (stages if name == "log_weights" else 1,), centres.get(name, 0.0), dtype=torch.float64
+            )
+            self.register_parameter(name, nn.Parameter(centre))
             self.register_prior(f"{name}_prior", NormalPrior(centre, width), name)
 
     def forward(self, x: Tensor) -> Tensor:
         """Prior mean of the log at variant numbers `... x n x d`."""
-        power = self._power(self._parts(x).sum(-1))
+        power = self._power(self._parts(x).sum(-1) + _TINY)
         mean: Tensor = torch.logaddexp(self.log_floor.expand_as(power), power)
         return mean
 
-    def slopes(self, x: Tensor) -> Tensor:
-        """Derivatives of the mean by the log of each stage's sensitivity, `... x n x d`."""
+    def swings(self, x: Tensor) -> Tensor:
+        """What one prior standard deviation of each parameter would change the mean by, `... x n x (4 + d)`.
+
+        By its derivatives, in the order of `WIDTHS`.
+        """
         parts = self._parts(x)
-        total = parts.sum(-1)
-        above_floor = torch.sigmoid(self._power(total) - self.log_floor)
-        slopes: Tensor = (above_floor * self.log_exponent.exp() / (total + _TINY)).unsqueeze(-1) * parts
-        return slopes
+        total = parts.sum(-1, keepdim=True) + _TINY
+        power = self._power(total)
+        above_floor = torch.sigmoid(power - self.log_floor)
+        by_sum = above_floor * self.log_exponent.exp()
+        inner = self.log_inner_exponent.exp() * look_up(self.log_tables, x)
+        slopes = {
+            "log_gain": above_floor,
+            "log_floor": 1 - above_floor,
+            "log_exponent": by_sum * total.log(),
+            "log_inner_exponent": by_sum * (parts * inner).sum(-1, keepdim=True) / total,
+            "log_weights": by_sum * parts / total,
+        }
+        return torch.cat([width * slopes[name] for name, width in WIDTHS.items()], dim=-1)
 
     def _parts(self, x: Tensor) -> Tensor:
         powers = torch.exp(self.log_inner_exponent.exp() * self.log_tables) * self.is_loss
@@ -106,16 +118,17 @@ class AdditiveMean(Mean):
         return parts
 
     def _power(self, total: Tensor) -> Tensor:
-        power: Tensor = self.log_gain + self.log_exponent.exp() * torch.log(total + _TINY)
+        power: Tensor = self.log_gain + self.log_exponent.exp() * total.log()
         return power
 
 
-class SensitivityKernel(Kernel):
-    """Doubt about the stages' sensitivities: what the mean would change by, were they others.
+class DoubtKernel(Kernel):
+    """Doubt about the parameters of the mean: what it would change by, were they others.
 
-    The mean takes the most probable sensitivities for granted. Of a stage that no trial has changed nothing
-    is known but the prior, and one misleading block loss would rule its variants out for good. So the mean's
-    slopes are basis functions with the prior's width (Rasmussen & Williams 2006, section 2.7).
+    The mean takes the most probable parameters for granted. Of a stage that no trial has changed nothing is
+    known but the prior, and one misleading block loss would rule its variants out for good; of the floor only
+    lucky measurements may tell. So the mean's slopes are basis functions with the priors' widths, centred on what
+    was fitted (Rasmussen & Williams 2006, section 2.7).
     """
 
     def __init__(self, mean: AdditiveMean) -> None:
@@ -124,6 +137,6 @@ class SensitivityKernel(Kernel):
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **_: Any) -> Tensor:
         """Covariance of variant numbers, `... x n x m`, or its diagonal."""
-        left, right = (SENSITIVITY_WIDTH * self.mean.slopes(x) for x in (x1, x2))
+        left, right = (self.mean.swings(x) for x in (x1, x2))
         covariance: Tensor = (left * right).sum(-1) if diag else left @ right.mT
         return covariance

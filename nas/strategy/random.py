@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nas.strategy.base import STRATEGIES, Strategy
+from nas.strategy.seen import Seen
 
 
 @STRATEGIES.register("random")
 class RandomSearch(Strategy):
     """Draws uniformly, without replacement, from what breaks no exact bound (Li & Talwalkar, UAI 2019)."""
 
-    def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
+    def propose(self, count: int, seen: Seen) -> list[tuple[Sequence[int], str]]:
         """Uniform draws; in a space too large to enumerate, draws from its sample."""
         generator = self.generator(seen)
         candidates = self.pool.unseen(seen, generator, self.encode_all(()))

@@ -1,7 +1,7 @@
 """The response model: a Gaussian process on the logarithm of a measured metric.
 
 The prior mean says that a network's loss is a power of a weighted sum of its block losses plus a floor;
-the kernel adds what that form misses, by likeness of choices (Hamming), and doubt about the weights. In
+the kernel adds what that form misses, by likeness of choices (Hamming), and doubt about its parameters. In
 Bayesian optimisation such a model is called a surrogate; here that word is kept for surrogate blocks.
 """
 
@@ -26,7 +26,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import LogNormalPrior
 from torch import Tensor
 
-from nas.strategy.prior import AdditiveMean, HammingKernel, SensitivityKernel, look_up
+from nas.strategy.prior import AdditiveMean, DoubtKernel, HammingKernel, look_up
 
 _FIT_ITERATIONS = 60
 _MOST_FITTED = 128
@@ -80,7 +80,7 @@ class LogResponseGP(SingleTaskGP):
             train_X,
             train_Y,
             likelihood=noise,
-            covar_module=AdditiveKernel(missed, SensitivityKernel(mean)),
+            covar_module=AdditiveKernel(missed, DoubtKernel(mean)),
             mean_module=mean,
             outcome_transform=None,
         )
@@ -116,7 +116,7 @@ class LogResponseGP(SingleTaskGP):
         if len(y) > _MOST_FITTED:
             rows = y.argsort()[torch.linspace(0, len(y) - 1, _MOST_FITTED).long()]
             x, y, noise_sd = x[rows], y[rows], noise_sd[rows]
-        # Without the doubt about sensitivities: they are among what is fitted.
+        # Without the doubt about the mean's parameters: they are among what is fitted.
         missed = self.covar_module.kernels[0]
         noisy = missed.outputscale * missed.base_kernel.forward(x, x) + torch.diag(self.noise_variances(noise_sd))
         root = torch.linalg.cholesky(noisy)

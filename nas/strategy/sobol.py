@@ -9,6 +9,7 @@ import numpy as np
 
 from nas.strategy.base import STRATEGIES, Strategy
 from nas.strategy.pricing import Codes
+from nas.strategy.seen import Seen
 
 _POINTS = 2**14
 """Length of the sequence that is walked before the rest of the space is taken in random order."""
@@ -18,12 +19,13 @@ _POINTS = 2**14
 class SobolSearch(Strategy):
     """Walks one scrambled Sobol sequence (Owen 1998) and skips what was seen or breaks an exact bound."""
 
-    def propose(self, count: int, seen: set[tuple[int, ...]]) -> list[tuple[Sequence[int], str]]:
+    def propose(self, count: int, seen: Seen) -> list[tuple[Sequence[int], str]]:
         """The next points of the sequence; when it only repeats itself, what is left of the space."""
-        walk = dict.fromkeys(map(tuple, self._sequence().tolist()))
-        chosen: list[Sequence[int]] = list(itertools.islice((codes for codes in walk if codes not in seen), count))
+        walk = self._sequence()
+        fresh = dict.fromkeys(map(tuple, walk[~seen.among(walk)].tolist()))
+        chosen: list[Sequence[int]] = list(itertools.islice(fresh, count))
         if len(chosen) < count:
-            known = seen | {tuple(codes) for codes in chosen}
+            known = seen | chosen
             generator = self.generator(known)
             left = self.pool.unseen(known, generator, self.encode_all(()))
             chosen.extend(left[row].tolist() for row in generator.permutation(len(left))[: count - len(chosen)])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.search.__main__ import select
-from benchmarks.search.ablations import Trusting, ablations, without_sensitivity_doubt
+from benchmarks.search.ablations import Trusting, ablations, without_doubt
 from benchmarks.search.catalogue import make_landscape
 from benchmarks.search.methods import load_methods
 from benchmarks.search.ours import WARM_UP, Ours
@@ -30,7 +30,7 @@ def test_one_word_stands_for_the_engine_and_all_that_is_left_of_it() -> None:
     words = {"ablations": ablations()}
     named = select("method", "random,ablations,blocksmith", list(load_methods()), words)
     assert named == ["random", *ablations()]
-    assert {*PARTS, "blocksmith-without-block-losses", "blocksmith-without-sensitivity-doubt"} == set(ablations())
+    assert {*PARTS, "blocksmith-without-block-losses", "blocksmith-without-doubt"} == set(ablations())
     with pytest.raises(BadTable, match="no method 'ablation'"):
         select("method", "ablation", list(load_methods()), words)
 
@@ -70,7 +70,7 @@ def test_no_ablation_of_the_warm_start_where_everybodys_warm_up_is_bought() -> N
     assert out_of_place(load_methods()["blocksmith"], land) is None
 
 
-def test_doubt_about_sensitivities_is_left_out_while_that_variant_thinks_and_only_then() -> None:
+def test_doubt_about_the_mean_is_left_out_while_that_variant_thinks_and_only_then() -> None:
     codes = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
     tables = torch.tensor([[0.0, 0.3], [0.0, 0.1]], dtype=torch.float64)
 
@@ -79,11 +79,11 @@ def test_doubt_about_sensitivities_is_left_out_while_that_variant_thinks_and_onl
         return float(model.covar_module.kernels[1].forward(codes, codes).detach().abs().max())
 
     assert doubt() > 0
-    with without_sensitivity_doubt():
+    with without_doubt():
         assert doubt() == 0
     assert doubt() > 0
     assert isinstance(
-        load_methods()["blocksmith-without-sensitivity-doubt"].make(task_of(synthetic(1), "front", 1, 10)), Trusting
+        load_methods()["blocksmith-without-doubt"].make(task_of(synthetic(1), "front", 1, 10)), Trusting
     )
-    assert run(synthetic(1), "front", "blocksmith-without-sensitivity-doubt", 1, 10)["stand_ins"] == 0
+    assert run(synthetic(1), "front", "blocksmith-without-doubt", 1, 10)["stand_ins"] == 0
     assert doubt() > 0

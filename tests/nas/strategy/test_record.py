@@ -59,4 +59,4 @@ def test_what_is_not_of_the_space_is_left_out() -> None:
     record = Record(SPACE)
     record.enter(TRIALS[1].evolve(architecture=Architecture(choices=FrozenDict({"elsewhere": "R"}))))
     assert len(record) == 0
-    assert record.seen == set()
+    assert len(record.tried) == 0

@@ -80,9 +80,9 @@ def test_bounds_on_two_measured_metrics_are_met_together() -> None:
 
 
 def test_two_measured_objectives_have_a_front_too() -> None:
-    land = landscape(9, MEDIUM)
-    trials = search("auto", land, Problem(objectives=("latency_ms", "noise_mse")), 0, trials=32)
-    assert land.relative_hypervolume(trials) > 0.85
+    problem = Problem(objectives=("latency_ms", "noise_mse"))
+    found = [land.relative_hypervolume(search("auto", land, problem, 0, trials=32)) for land, _ in landscapes()]
+    assert np.mean(found) > 0.85
 
 
 def test_nothing_compiles_an_extension(monkeypatch: pytest.MonkeyPatch) -> None:
