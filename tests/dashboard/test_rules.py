@@ -131,3 +131,12 @@ def test_events_cut_anywhere_are_read_whole(finished_server: Server, open_page: 
             {"id": "7", "event": "search", "data": {"search": "a"}},
             {"id": "", "event": "message", "data": 1},
         ]
+
+
+def test_durations_are_rounded_before_they_are_taken_apart(finished_server: Server, open_page: Open) -> None:
+    read = """async (seconds) => {
+      const { duration } = await import("/static/format.js");
+      return seconds.map(duration);
+    }"""
+    found = open_page(finished_server.url).evaluate(read, [0.2, 12.34, 59.97, 119.7, 3599.6, 7260])
+    assert found == ["200 ms", "12.3 s", "1 min 0 s", "2 min 0 s", "1 h 0 min", "2 h 1 min"]

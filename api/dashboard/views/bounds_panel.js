@@ -5,6 +5,7 @@ import { ago, metricLabel } from "../format.js";
 import { nearestMisses, violatedBy } from "../front.js";
 import { ProblemNotice } from "../parts/notice.js";
 import { NumberInput } from "../parts/number_input.js";
+import { ENDED } from "../parts/status.js";
 import { linkTo, setQuery } from "../router.js";
 import { html, useState } from "../vendor/preact-standalone.mjs";
 import { BoundsText } from "./bounds_text.js";
@@ -45,6 +46,7 @@ export function BoundsPanel({ model, me, version, bounds, draft, base, setDraft,
     setSaving(false);
   };
   const cannotSave = Boolean(model.search.deleted_at) || base !== newest?.version;
+  const ended = ENDED.includes(model.search.status);
   const { feasible, infeasible, screened, stopped } = analysis.counts;
   return html`
     <section class="panel bounds" aria-labelledby="bounds-title">
@@ -152,7 +154,11 @@ export function BoundsPanel({ model, me, version, bounds, draft, base, setDraft,
                 Discard
               </button>
               <span class="small muted">
-                ${me.role === "reader" ? "Your key may look, not save." : "Saved bounds steer the running search."}
+                ${
+                  me.role === "reader"
+                    ? "Your key may look, not save."
+                    : `Saved bounds ${ended ? "judge the trials anew" : "steer the running search"}.`
+                }
               </span>
             </div>
           `
