@@ -37,7 +37,7 @@ class Columns:
 
 
 class Record:
-    """Every trial with a verdict, each entered once; numbers alone are kept: of a trial some 30 bytes, and 24 a metric.
+    """Every trial with a verdict, each entered once; kept are numbers, some 30 bytes a trial and 24 a metric.
 
     Attributes:
         tried: Their architectures.
