@@ -168,14 +168,14 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 
 
 def test_a_stranger_that_answers_is_told_apart() -> None:
-    strange = _answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+    strange = _answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
     with strange as (address, _), Client(address) as client, pytest.raises(IncompatibleServer):
         client.me()
 
 
 @pytest.mark.usefixtures("hurry")
 def test_reads_are_repeated_when_the_connection_is_lost_and_writes_only_with_a_key() -> None:
-    problem = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+    problem = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     with _answering(problem) as (address, requests), Client(address) as client:
         with pytest.raises(TransientError):
             client.me()
@@ -191,7 +191,11 @@ def test_reads_are_repeated_when_the_connection_is_lost_and_writes_only_with_a_k
 
 
 class _answering:
-    """A server that says one thing to everybody, and keeps what it was asked."""
+    """A server that says one thing to everybody, and keeps what it was asked.
+
+    It ends every connection, so the answer has to say so: a client that believes the connection
+    open may lose its next request before anybody reads it.
+    """
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
