@@ -9,6 +9,7 @@ from pydantic import Field
 from nas.domain.value import FrozenDict, Value
 
 LatencyKind = Literal["measured", "compiler estimate", "model"]
+Precision = Literal["fp32", "fp16", "int8"]
 
 
 class Device(Value):
@@ -33,6 +34,11 @@ class LatencyProtocol(Value):
     """How a latency is taken. Part of every cache key.
 
     Samples go on until there are at least `repeats` of them *and* `seconds` have passed.
+
+    Attributes:
+        precision: Of weights and activations. `int8` is 8-bit weights and activations with static ranges.
+        canary: Take turns with a small network that never changes, so that drift of the machine cancels. Only
+            where a clock runs; estimates do not drift.
     """
 
     warmup: Annotated[int, Field(ge=0, le=1000)] = 3
@@ -40,7 +46,8 @@ class LatencyProtocol(Value):
     seconds: Annotated[float, Field(ge=0, le=600)] = 0.2
     batch: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1
-    precision: Literal["fp32"] = "fp32"
+    precision: Precision = "fp32"
+    canary: bool = True
     timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
 
 
@@ -49,8 +56,12 @@ class LatencyMeasurement(Value):
 
     Attributes:
         subject: Digest of what was measured (graph, not weights).
-        samples_ms: Every timed call, in the order taken.
+        samples_ms: Every timed call, in the order taken. One for an estimate.
         interval_ms: Distribution-free 95 % interval of the median.
+        canary_ms: What the canary took right before each sample; empty without one.
+        relative: Median of sample over canary, and its distribution-free 95 % interval; None without a canary.
+        fallbacks: Operators that ran on another unit than the one the device is named for.
+        seconds: What the job took in all, conversion and compilation included.
     """
 
     kind: Literal["latency"] = "latency"
@@ -61,3 +72,29 @@ class LatencyMeasurement(Value):
     median_ms: float
     p90_ms: float
     interval_ms: tuple[float, float]
+    canary_ms: tuple[float, ...] = ()
+    relative: tuple[float, float, float] | None = None
+    fallbacks: Annotated[int, Field(ge=0)] = 0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+
+    def steadied_ms(self, canary_ms: float) -> float:
+        """The median on a machine on which the canary takes `canary_ms`; the plain median without a canary."""
+        return self.median_ms if self.relative is None else self.relative[0] * canary_ms
+
+
+class LayerLatency(Value):
+    """One operator of a measured network.
+
+    Attributes:
+        name: As the runtime calls it; where the exporter keeps module paths, it begins with one.
+        operator: Its type in the runtime's words.
+        ms: Mean time per call.
+        unit: What computed it (`CPU`, `NPU`, ...).
+        is_fallback: Whether that is another unit than the one the device is named for.
+    """
+
+    name: str
+    operator: str
+    ms: float
+    unit: str
+    is_fallback: bool = False

@@ -12,7 +12,7 @@ from nas.domain.teacher import Calibration
 from nas.estimation.assemble import stage_named, untrained_block
 from nas.estimation.calibration import latent_shape
 from nas.estimation.devices import DEVICES
-from nas.estimation.devices.base import measure
+from nas.estimation.devices.base import Subject
 from nas.space.stage import Stage, StageBlock, StageInput, StageOutput
 from nas.space.teachers.base import StagedDenoiser
 from nas.space.teachers.load import LoadedTeacher, condition
@@ -49,15 +49,23 @@ def measure_block(teacher: LoadedTeacher, payload: MeasureBlock) -> LatencyMeasu
         EvaluationError: If the device cannot run it.
     """
     backend = DEVICES.get(payload.device)
+    return backend.measure(block_subject(teacher, payload), payload.protocol)
+
+
+def block_subject(teacher: LoadedTeacher, payload: MeasureBlock) -> Subject:
+    """An isolated (stage, variant), or the floor, with inputs as they enter it.
+
+    Raises:
+        UnknownName: If there is no such stage or variant.
+    """
     inputs = network_inputs(teacher, payload.calibration, payload.protocol.batch)
     if not payload.stage:
         floor = {name: inputs[name] for name in ("sample", "timestep")}
-        return measure(backend, teacher.denoiser.floor().eval(), floor, payload.protocol)
+        return Subject(teacher.denoiser.floor().eval(), floor)
     stage = stage_named(teacher.denoiser, payload.stage)
     block = untrained_block(teacher.denoiser, stage, payload.variant)
     border = stage_input(teacher.denoiser, stage, inputs)
-    flat = FlatBlock(block, border.context is not None, border.size)
-    return measure(backend, flat, _flattened(border), payload.protocol)
+    return Subject(FlatBlock(block, border.context is not None, border.size).eval(), _flattened(border))
 
 
 def measure_network(teacher: LoadedTeacher, payload: MeasureNetwork) -> LatencyMeasurement:
@@ -67,14 +75,23 @@ def measure_network(teacher: LoadedTeacher, payload: MeasureNetwork) -> LatencyM
         UnknownName: If there is no such device, stage or variant.
         EvaluationError: If the device cannot run it.
     """
+    backend = DEVICES.get(payload.device)
+    return backend.measure(network_subject(teacher, payload), payload.protocol)
+
+
+def network_subject(teacher: LoadedTeacher, payload: MeasureNetwork) -> Subject:
+    """An assembled network with random weights where the teacher's do not fit, and inputs for it.
+
+    Raises:
+        UnknownName: If there is no such stage or variant.
+    """
     blocks = {
         name: untrained_block(teacher.denoiser, stage_named(teacher.denoiser, name), variant)
         for name, variant in payload.architecture.choices.items()
         if variant != TEACHER_VARIANT
     }
     network = teacher.denoiser.with_blocks(blocks).eval()
-    inputs = network_inputs(teacher, payload.calibration, payload.protocol.batch)
-    return measure(DEVICES.get(payload.device), network, inputs, payload.protocol)
+    return Subject(network, network_inputs(teacher, payload.calibration, payload.protocol.batch))
 
 
 def network_inputs(teacher: LoadedTeacher, calibration: Calibration, batch: int) -> dict[str, Tensor]:

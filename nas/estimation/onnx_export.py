@@ -110,14 +110,22 @@ def _random_inputs(
     return inputs
 
 
-def session(path: Path, threads: int) -> Any:
-    """An onnxruntime session on the CPU."""
+def session(path: Path, threads: int, profile: Path | None = None) -> Any:
+    """An onnxruntime session on the CPU.
+
+    Args:
+        path: The model.
+        threads: For the work inside one operator; operators run one after another.
+        profile: Beginning of the name of a file of timings, written when the session's profiling ends.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

@@ -1,15 +1,14 @@
-"""The contract of a device, and the timing loop that all of them share."""
+"""The contract of a device: what it is, what it can run, how long something takes on it, and where the time goes."""
 
 from __future__ import annotations
 
-import time
+import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol
+from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol, LayerLatency, Precision
 from nas.errors import EvaluationError
 from nas.estimation.latency_statistics import median_interval, quantile
 from nas.registry import Registry
@@ -18,95 +17,152 @@ if TYPE_CHECKING:  # naming the devices must not cost importing torch
     from torch import Tensor, nn
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A module ready to be timed.
+class Subject:
+    """What is to be measured: a module with example inputs, or a finished ONNX file.
 
-    Attributes:
-        subject: Digest of its graph, weights left out.
-        run: One call with inputs already in place; returns when the result is there.
+    Args:
+        module: Takes the inputs by position, in the order given. None when there is only a file.
+        inputs: Example inputs by name; their shapes are the shapes that are timed.
+        file: An ONNX file to be measured as it is.
     """
 
-    subject: str
-    run: Callable[[], object]
+    def __init__(self, module: nn.Module | None, inputs: dict[str, Tensor], file: Path | None = None) -> None:
+        self._module, self.inputs, self._file = module, inputs, file
+
+    @property
+    def module(self) -> nn.Module:
+        """The module, for runtimes that convert it themselves.
+
+        Raises:
+            EvaluationError: If there is only an ONNX file.
+        """
+        if self._module is None:
+            raise EvaluationError(
+                "This device converts from PyTorch and cannot take an ONNX file.", "Name a trial instead of a file."
+            )
+        return self._module
+
+    def onnx(self, folder: Path) -> tuple[Path, str]:
+        """An ONNX file of it, and the digest of its graph, weights left out.
+
+        Args:
+            folder: Where a file may be written.
+
+        Raises:
+            EvaluationError: If it cannot be exported.
+        """
+        from nas.estimation.onnx_export import export_for_timing, graph_digest
+
+        if self._file is not None:
+            return self._file, graph_digest(self._file)
+        path = folder / "model.onnx"
+        return path, export_for_timing(self.module, self.inputs, path)
 
 
 class DeviceBackend(ABC):
-    """Something with a clock on which modules run."""
+    """Something on which networks take time.
+
+    Attributes:
+        needs: Modules that must be importable.
+        extra: The extra of this package that installs them.
+        precisions: What it can run.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
 
     @abstractmethod
     def describe(self, protocol: LatencyProtocol) -> Device:
-        """Fingerprint under a protocol: its threads are part of it."""
+        """Fingerprint under a protocol: its threads and precision are part of it.
+
+        Only called where `absence` is empty.
+        """
 
     @abstractmethod
-    def prepare(
-        self, module: nn.Module, inputs: dict[str, Tensor], protocol: LatencyProtocol
-    ) -> AbstractContextManager[Prepared]:
-        """Compile a module for the device; what it needs is released when the context ends.
-
-        Args:
-            module: Takes the inputs by position, in the order given.
-            inputs: Example inputs by name; their shapes are the shapes that are timed.
-            protocol: Threads and precision.
+    def measure(self, subject: Subject, protocol: LatencyProtocol) -> LatencyMeasurement:
+        """Compile something for the device and tell how long a call takes.
 
         Raises:
-            EvaluationError: If the device cannot run the module.
+            EvaluationError: If the device cannot run it, or not in the protocol's time; it never will.
+            TransientError: If the device did not answer this time.
         """
+
+    def profile(self, subject: Subject, protocol: LatencyProtocol) -> tuple[LayerLatency, ...]:
+        """Where the time goes, in order of execution.
+
+        Raises:
+            EvaluationError: If the device cannot run it, or cannot tell.
+        """
+        del subject, protocol
+        raise EvaluationError(f"{type(self).__name__} cannot tell where the time goes.")
+
+    def absence(self) -> str:
+        """Why the device cannot be used on this machine, in one sentence with the remedy; empty if it can."""
+        lacking = [module for module in self.needs if not _is_there(module)]
+        return f"{', '.join(lacking)} is not installed: pip install 'blocksmith[{self.extra}]'" if lacking else ""
+
+    def require(self, protocol: LatencyProtocol) -> None:
+        """Refuse what this device or machine can never do.
+
+        Raises:
+            EvaluationError: If something is not installed or the precision is not supported.
+        """
+        if absent := self.absence():
+            raise EvaluationError(f"{absent}.")
+        if protocol.precision not in self.precisions:
+            raise EvaluationError(
+                f"This device does not run {protocol.precision}.", f"It runs {', '.join(self.precisions)}."
+            )
 
 
 DEVICES: Registry[DeviceBackend] = Registry("device", home="nas.estimation.devices")
 
 
-def measure(
-    backend: DeviceBackend,
-    module: nn.Module,
-    inputs: dict[str, Tensor],
+def measurement(
+    subject: str,
+    device: Device,
     protocol: LatencyProtocol,
-    clock: Callable[[], float] = time.perf_counter,
+    samples_ms: Sequence[float],
+    *,
+    canary_ms: Sequence[float] = (),
+    fallbacks: int = 0,
+    seconds: float = 0.0,
 ) -> LatencyMeasurement:
-    """Compile, warm up and time a module.
+    """A latency from its raw samples.
 
-    Raises:
-        EvaluationError: If the device cannot run it, or not in the protocol's time.
+    Args:
+        subject: Digest of what was measured.
+        device: What measured it.
+        protocol: How.
+        samples_ms: In the order taken.
+        canary_ms: What the canary took before each of them; empty without one.
+        fallbacks: Operators that ran elsewhere.
+        seconds: What the job took in all.
     """
-    with backend.prepare(module, inputs, protocol) as prepared:
-        samples = timed_calls(prepared.run, protocol, clock)
-        return LatencyMeasurement(
-            subject=prepared.subject,
-            device=backend.describe(protocol),
-            protocol=protocol,
-            samples_ms=samples,
-            median_ms=quantile(samples, 0.5),
-            p90_ms=quantile(samples, 0.9),
-            interval_ms=median_interval(samples),
-        )
+    relative = [sample / canary for sample, canary in zip(samples_ms, canary_ms, strict=bool(canary_ms))]
+    return LatencyMeasurement(
+        subject=subject,
+        device=device,
+        protocol=protocol,
+        samples_ms=tuple(samples_ms),
+        median_ms=quantile(samples_ms, 0.5),
+        p90_ms=quantile(samples_ms, 0.9),
+        interval_ms=median_interval(samples_ms),
+        canary_ms=tuple(canary_ms),
+        relative=(quantile(relative, 0.5), *median_interval(relative)) if relative else None,
+        fallbacks=fallbacks,
+        seconds=seconds,
+    )
 
 
-def timed_calls(
-    run: Callable[[], object], protocol: LatencyProtocol, clock: Callable[[], float] = time.perf_counter
-) -> tuple[float, ...]:
-    """Milliseconds of every call after the warm-ups: at least `repeats` of them and at least `seconds` long.
-
-    Raises:
-        EvaluationError: If that takes longer than the protocol allows.
-    """
-    began = clock()
-    for _ in range(protocol.warmup):
-        run()
-        _require_time(clock() - began, protocol)
-    samples: list[float] = []
-    first = clock()
-    while len(samples) < protocol.repeats or clock() - first < protocol.seconds:
-        start = clock()
-        run()
-        stop = clock()
-        samples.append((stop - start) * 1e3)
-        _require_time(stop - began, protocol)
-    return tuple(samples)
+def count_fallbacks(layers: Iterable[LayerLatency]) -> int:
+    """Number of layers that ran on another unit than the device's own."""
+    return sum(layer.is_fallback for layer in layers)
 
 
-def _require_time(elapsed: float, protocol: LatencyProtocol) -> None:
-    if elapsed > protocol.timeout_s:
-        raise EvaluationError(
-            f"Timing took longer than {protocol.timeout_s:g} s.", "Ask for fewer repeats or a longer timeout_s."
-        )
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a parent
+        return False

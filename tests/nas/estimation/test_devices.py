@@ -18,7 +18,8 @@ from nas.domain.teacher import Calibration
 from nas.domain.value import FrozenDict
 from nas.errors import EvaluationError, UnknownName
 from nas.estimation.devices import DEVICES
-from nas.estimation.devices.base import measure, timed_calls
+from nas.estimation.devices.base import Subject
+from nas.estimation.devices.timed import timed_calls
 from nas.estimation.latency import measure_block, measure_network
 from nas.estimation.latency_statistics import median_interval, quantile
 from nas.space.teachers.load import LoadedTeacher
@@ -74,13 +75,14 @@ def test_samples_go_on_until_there_are_enough_and_long_enough() -> None:
     calls: list[int] = []
     clock = ticking(0.01)
     protocol = LatencyProtocol(warmup=4, repeats=3, seconds=1.0)
-    samples = timed_calls(lambda: calls.append(1), protocol, lambda: next(clock))
+    samples, canaries = timed_calls(lambda: calls.append(1), protocol, lambda: next(clock))
     assert len(calls) == len(samples) + 4
+    assert canaries == ()
     assert len(samples) > 20
     assert samples == pytest.approx([10.0] * len(samples))
     clock = ticking(10.0)
     slow = protocol.evolve(seconds=0.0)
-    assert len(timed_calls(lambda: None, slow, lambda: next(clock))) == 3
+    assert len(timed_calls(lambda: None, slow, lambda: next(clock))[0]) == 3
 
 
 def test_a_network_that_is_too_slow_for_the_protocol_is_refused() -> None:
@@ -114,7 +116,7 @@ def test_the_subject_of_a_latency_does_not_depend_on_weights(
     backend = DEVICES.get("host")
     inputs = {"x": torch.randn(1, 4)}
     layers = [nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 5)]
-    first, same, other = (measure(backend, layer.eval(), inputs, QUICK).subject for layer in layers)
+    first, same, other = (backend.measure(Subject(layer.eval(), inputs), QUICK).subject for layer in layers)
     assert first == same != other
 
 
@@ -128,10 +130,8 @@ def test_another_reshape_is_another_subject() -> None:
             return x.reshape(*self.shape).transpose(0, 1).reshape(-1)
 
     backend, inputs = DEVICES.get("host"), {"x": torch.randn(24)}
-    assert (
-        measure(backend, Reshaped(4, 6), inputs, QUICK).subject
-        != measure(backend, Reshaped(3, 8), inputs, QUICK).subject
-    )
+    one, other = (backend.measure(Subject(Reshaped(*shape), inputs), QUICK) for shape in ((4, 6), (3, 8)))
+    assert one.subject != other.subject
 
 
 def test_a_whole_network_is_timed_untrained(teacher: LoadedTeacher, calibration: Calibration) -> None:
@@ -157,4 +157,4 @@ def test_a_module_that_cannot_be_exported_is_an_evaluation_error() -> None:
             return torch.linalg.eigvals(x)
 
     with pytest.raises(EvaluationError, match="Unexportable"):
-        measure(DEVICES.get("host"), Unexportable(), {"x": torch.eye(3)}, QUICK)
+        DEVICES.get("host").measure(Subject(Unexportable(), {"x": torch.eye(3)}), QUICK)

@@ -1,0 +1,118 @@
+"""Devices with a clock that this process can read: compile, warm up, and take turns with the canary."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from nas.domain.device import LatencyMeasurement, LatencyProtocol
+from nas.errors import EvaluationError
+from nas.estimation.devices.base import DeviceBackend, Subject, measurement
+from nas.estimation.devices.canary import canary
+
+Clock = Callable[[], float]
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Something ready to be timed.
+
+    Attributes:
+        subject: Digest of its graph, weights left out.
+        run: One call with inputs already in place; returns when the result is there.
+        fallbacks: Operators placed on another unit.
+    """
+
+    subject: str
+    run: Run
+    fallbacks: int = 0
+
+
+class TimedDevice(DeviceBackend):
+    """A device whose calls this process can time."""
+
+    @abstractmethod
+    def prepare(self, subject: Subject, protocol: LatencyProtocol) -> AbstractContextManager[Prepared]:
+        """Compile something for the device; what it needs is released when the context ends.
+
+        Raises:
+            EvaluationError: If the device cannot run it.
+        """
+
+    def measure(
+        self, subject: Subject, protocol: LatencyProtocol, clock: Clock = time.perf_counter
+    ) -> LatencyMeasurement:
+        """Compile, warm up and time something, in turns with the canary."""
+        self.require(protocol)
+        began = clock()
+        with self.prepare(subject, protocol) as prepared:
+            samples, canaries = timed_calls(prepared.run, protocol, clock, self._canary(protocol))
+            return measurement(
+                prepared.subject,
+                self.describe(protocol),
+                protocol,
+                samples,
+                canary_ms=canaries,
+                fallbacks=prepared.fallbacks,
+                seconds=max(0.0, clock() - began),
+            )
+
+    def _canary(self, protocol: LatencyProtocol) -> Run | None:
+        """A call of the canary, compiled once and kept as long as the process lives."""
+        if not protocol.canary:
+            return None
+        kept = self.__dict__.setdefault("_canaries", {})
+        way = (protocol.threads, protocol.precision)
+        if way not in kept:
+            stack = contextlib.ExitStack()
+            kept[way] = stack, stack.enter_context(self.prepare(canary(), protocol))
+        run: Run = kept[way][1].run
+        return run
+
+
+def timed_calls(
+    run: Run, protocol: LatencyProtocol, clock: Clock = time.perf_counter, canary_run: Run | None = None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Milliseconds of every call after the warm-ups: at least `repeats` of them and at least `seconds` long.
+
+    Args:
+        run: What is timed.
+        protocol: How often and for how long.
+        clock: Seconds.
+        canary_run: Called and timed right before each call, so that both meet the same machine; or None.
+
+    Returns:
+        Milliseconds of each call, and of the canary before it.
+
+    Raises:
+        EvaluationError: If that takes longer than the protocol allows.
+    """
+    began = clock()
+
+    def timed(call: Run) -> float:
+        start = clock()
+        call()
+        stop = clock()
+        if stop - began > protocol.timeout_s:
+            raise EvaluationError(
+                f"Timing took longer than {protocol.timeout_s:g} s.", "Ask for fewer repeats or a longer timeout_s."
+            )
+        return (stop - start) * 1e3
+
+    for _ in range(protocol.warmup):
+        if canary_run is not None:
+            timed(canary_run)
+        timed(run)
+    samples: list[float] = []
+    canaries: list[float] = []
+    first = clock()
+    while len(samples) < protocol.repeats or clock() - first < protocol.seconds:
+        if canary_run is not None:
+            canaries.append(timed(canary_run))
+        samples.append(timed(run))
+    return tuple(samples), tuple(canaries)
