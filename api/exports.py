@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.installation import Installation
-from api.service.readings import latency_of
+from api.service.blocks import BlockCache
+from api.service.readings import latencies_of
 from api.views import trial_document
 from nas.domain.architecture import TEACHER_VARIANT
 from nas.domain.job import EvaluateArchitecture, ExportNetwork, Job
@@ -72,7 +73,7 @@ def export_payload(uow: SqlUnitOfWork, search: Search, trial: Trial) -> ExportNe
     teacher = _teacher_trial(uow, search)
     report = {
         "search": search.id,
-        **trial_document(trial, search, latency_of(uow, search, trial)),
+        **trial_document(trial, search, latencies_of(uow, search, trial, BlockCache().tables(uow, search))),
         "params_of_teacher": _mean(teacher, "params"),
         "gmacs_of_teacher": _mean(teacher, "gmacs"),
         "teacher": search.spec.teacher.model_dump(mode="json"),

@@ -53,12 +53,15 @@ def pointer(*parts: str | int) -> str:
 
 
 def _pointer(detail: ErrorDetails) -> str:
-    return pointer(*(part for part in detail["loc"] if not _is_schema_part(part)))
+    return pointer(*place_of(detail))
 
 
-def _is_schema_part(part: str | int) -> bool:
-    # Mappings report the key's own faults under "[key]"; the pointer of the entry is what helps.
-    return isinstance(part, str) and part in {"[key]"}
+def place_of(detail: ErrorDetails) -> tuple[str | int, ...]:
+    """Where in the document a fault is, without what pydantic says of the schema in between.
+
+    Mappings report the key's own faults under "[key]", and alternatives their names: the entry is what helps.
+    """
+    return tuple(part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("[")))
 
 
 def _reason(detail: ErrorDetails) -> str:
@@ -78,7 +81,7 @@ def _reason(detail: ErrorDetails) -> str:
 def _nearest(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, given, context = detail["type"], detail.get("input"), detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return nearest(str(detail["loc"][-1]), _fields_at(model, detail["loc"][:-1]))
+        return nearest(str(detail["loc"][-1]), _fields_at(model, place_of(detail)[:-1]))
     if kind == "literal_error":
         return nearest(str(given), re.findall(r"'([^']*)'", context["expected"]))
     if kind.endswith("_than_equal") or kind.startswith(("too_", "string_too_")):

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.settings import Settings, read_settings
-from nas.domain.metric import LATENCY, Measurement
 from nas.domain.search import Search
 from nas.domain.trial import Trial
-from nas.engine.jobs import network_latency
 from nas.errors import TransientError
 
 if TYPE_CHECKING:
@@ -85,19 +83,3 @@ class Installation:
             searches = uow.searches.list() if search_id == "latest" else ()
             search = searches[0] if searches else uow.searches.get(search_id)
             return search, list(uow.trials.of_search(search.id))
-
-    def latencies(self, search: Search, trials: list[Trial]) -> dict[int, Measurement]:
-        """Measured latencies of assembled networks, by trial number."""
-        found: dict[int, Measurement] = {}
-        with self.database.reader() as uow:
-            for trial in trials:
-                timed = network_latency(uow.library, search.spec, trial.architecture)
-                if timed is not None:
-                    low, high = timed.interval_ms
-                    # A 95 % interval spans 3.92 standard errors where the median is about normal.
-                    sem = (high - low) / 3.92
-                    samples = len(timed.samples_ms)
-                    found[trial.number] = Measurement(
-                        mean=timed.median_ms, sem=sem, samples=samples, unit=LATENCY.unit
-                    )
-        return found

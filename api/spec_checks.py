@@ -7,8 +7,8 @@ from pathlib import Path
 
 from api.faults import pointer
 from nas.domain.cost import ExactCosts
-from nas.domain.metric import EXACT_METRICS, FIDELITY_METRICS, METRIC_BY_NAME, TABLE_LATENCY
-from nas.domain.search import SearchSpec
+from nas.domain.metric import FIDELITY_METRICS, LATENCY, METRIC_BY_NAME, TABLE_LATENCY, is_exact
+from nas.domain.search import LatencySpec, SearchSpec, TimedOn
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.value import Value
 from nas.errors import Fault, nearest
@@ -62,7 +62,8 @@ def faults_of_bounds(spec: SearchSpec) -> Iterator[Fault]:
 def unattainable_bounds(spec: SearchSpec, space: SearchSpace, costs: ExactCosts) -> Iterator[Fault]:
     """Exact bounds that no architecture of a space can meet, each with the tightest attainable value."""
     for position, bound in enumerate(spec.constraints):
-        if bound.metric in EXACT_METRICS and (bound.metric != TABLE_LATENCY.name or costs.table is not None):
+        is_priced = not bound.metric.startswith(TABLE_LATENCY.name) or costs.table(bound.metric) is not None
+        if is_exact(bound.metric) and is_priced:
             least = costs.tightest(space, bound.metric)
             if least > bound.at_most:
                 yield Fault(
@@ -84,19 +85,26 @@ def _name_faults(spec: SearchSpec, names: dict[str, tuple[str, ...]]) -> Iterato
     strategies = (*names["strategy"], "auto")
     if spec.strategy.name not in strategies:
         yield _unknown("/strategy/name", "strategy", spec.strategy.name, strategies)
-    if spec.latency is not None and spec.latency.device not in names["device"]:
-        yield _unknown("/latency/device", "device", spec.latency.device, names["device"])
+    for timed in spec.devices:
+        if timed.spec.device not in names["device"]:
+            yield _unknown(_of_device(spec, timed, "device"), "device", timed.spec.device, names["device"])
+
+
+def _of_device(spec: SearchSpec, timed: TimedOn, *field: str) -> str:
+    """Where a device's field stands: the spec has one device or a list of them."""
+    return pointer("latency", *([] if isinstance(spec.latency, LatencySpec) else [timed.position]), *field)
 
 
 def _metric_faults(spec: SearchSpec) -> Iterator[Fault]:
     for position, name in enumerate(spec.fidelity.metrics):
         if name not in FIDELITY_METRICS:
             yield _unknown(pointer("fidelity", "metrics", position), "fidelity metric", name, FIDELITY_METRICS)
-    searchable = tuple(name for name in METRIC_BY_NAME if name != "latency_ms")
+    tables = tuple(timed.table_metric.name for timed in spec.devices)
+    searchable = (*(name for name in METRIC_BY_NAME if name not in (LATENCY.name, TABLE_LATENCY.name)), *tables)
     asked = [(pointer("objectives", i), name) for i, name in enumerate(spec.objectives)]
     asked += [(pointer("constraints", i, "metric"), bound.metric) for i, bound in enumerate(spec.constraints)]
     for where, name in asked:
-        if name == TABLE_LATENCY.name and spec.latency is None:
+        if name == TABLE_LATENCY.name and not tables:
             yield Fault(where, "needs a device to time", "latency: {device: host}")
         elif name not in searchable:
             yield _unknown(where, "metric to search by", name, searchable)

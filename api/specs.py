@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.documents import as_json, read_document
-from api.faults import faults_of
+from api.faults import faults_of, place_of
 from api.spec_checks import TeacherFacts, faults_against_teacher, faults_of_meaning, space_of
 from nas.domain.search import SearchSpec
 from nas.domain.search_space import SearchSpace
@@ -97,7 +97,7 @@ def _parse(document: dict[str, Any]) -> tuple[SearchSpec, list[Fault]]:
             known = {fault.pointer for fault in faults}
             faults.extend(fault for fault in faults_of(error, SearchSpec) if fault.pointer not in known)
             for detail in error.errors():
-                _repair(document, detail["loc"])
+                _repair(document, place_of(detail))
     raise SpecError(tuple(faults))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from api.spec_checks import TeacherFacts, known_part_of_space
 from nas.domain.cost import ExactCosts
-from nas.domain.metric import EXACT_METRICS, METRICS
+from nas.domain.metric import METRICS, is_exact
 from nas.domain.search import SearchSpec
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.teacher import TeacherRef
@@ -28,7 +28,7 @@ def describe_teacher(spec: SearchSpec) -> TeacherFacts:
     if not spec.teacher.random_weights:
         weight_files(teacher_folder(spec.teacher).unet)  # refuses pickles before anything is built
     facts = _structure(spec.teacher)
-    if not any(bound.metric in EXACT_METRICS for bound in spec.constraints):
+    if not any(is_exact(bound.metric) for bound in spec.constraints):
         return facts  # nothing to hold against costs
     space = known_part_of_space(spec, facts)
     size = spec.calibration.latent_size or facts.sample_size

@@ -11,7 +11,7 @@ from nas.domain.metric import FIDELITY_METRICS, Measurement
 from nas.domain.objective import Problem
 from nas.domain.search import Search
 from nas.domain.trial import Trial
-from nas.engine.front import best, front
+from nas.engine.front import best
 
 Document = dict[str, Any]
 
@@ -59,21 +59,19 @@ def bounds_document(problem: Problem) -> dict[str, float]:
 
 
 def trial_document(
-    trial: Trial, search: Search, latency: Measurement | None = None, problem: Problem | None = None
+    trial: Trial, search: Search, latencies: Mapping[str, Measurement] | None = None, problem: Problem | None = None
 ) -> Document:
     """One trial with its metrics, judged by the bounds in force or by those given.
 
     Args:
         trial: The trial.
         search: Its search.
-        latency: Measured latency of the assembled network, where there is one.
+        latencies: Measured latencies of the assembled network, by metric.
         problem: Another version of the bounds.
     """
     problem = problem or search.problem
     evaluation = trial.evaluation
-    metrics = dict(evaluation.metrics) if evaluation else {}
-    if latency is not None:
-        metrics["latency_ms"] = latency
+    metrics = {**(evaluation.metrics if evaluation else {}), **(latencies or {})}
     return {
         "trial": trial.number,
         "status": trial.status.value,
@@ -96,27 +94,6 @@ def violations(problem: Problem, means: Mapping[str, float]) -> dict[str, float]
     bounds = (bound for bound in problem.constraints if bound.metric in means)
     return {
         bound.metric: means[bound.metric] - bound.at_most for bound in bounds if means[bound.metric] > bound.at_most
-    }
-
-
-def front_document(search: Search, trials: Sequence[Trial], latencies: Mapping[int, Measurement]) -> Document:
-    """The front: `points` by rising cost, each `feasible` or not under the bounds in force.
-
-    Args:
-        search: The search.
-        trials: All of its trials.
-        latencies: Measured latency by trial number.
-    """
-    fields = ("trial", "architecture", "metrics", "feasible")
-    points = [trial_document(trial, search, latencies.get(trial.number)) for trial in front(trials, search.problem)]
-    return {
-        "search": search.id,
-        "seed": search.spec.seed,
-        "bounds": bounds_document(search.problem),
-        "trials": len(trials),
-        "stopped_early": sum(trial.is_partial for trial in trials),
-        "architectures_in_space": search.space.size,
-        "points": [{field: point[field] for field in fields} for point in points],
     }
 
 

@@ -14,6 +14,7 @@ AN_ENTRY: dict[str, Any] = {
     "params": 12_000,
     "gmacs": 0.12,
     "table_latency_ms": 0.8,
+    "table_latencies": {"table_latency_ms": 0.8},
     "seconds": 6.1,
     "curve": [[0, 1.0], [200, 0.04]],
     "weights": "",
@@ -41,6 +42,7 @@ class LibraryEntryDocument(Document):
     params: int | None = None
     gmacs: float | None = None
     table_latency_ms: float | None = None
+    table_latencies: dict[str, float] = {}
     seconds: float | None = None
     curve: list[tuple[int, float]] = []
     weights: str = ""

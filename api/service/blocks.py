@@ -10,7 +10,7 @@ from nas.domain.architecture import TEACHER_VARIANT
 from nas.domain.cost import ExactCosts, LatencyTable
 from nas.domain.device import LatencyMeasurement
 from nas.domain.library import BlockLibrary, LibraryEntry, NetworkFloor
-from nas.domain.search import Search
+from nas.domain.search import Search, TimedOn
 from nas.domain.value import FrozenDict
 from nas.engine.jobs import block_latency_job, distillation_job, floor_job
 
@@ -25,10 +25,10 @@ _STEM_AND_HEAD: Place = ("", TEACHER_VARIANT)
 
 @dataclass(frozen=True)
 class Keys:
-    """Job keys of the results that a search's library consists of. Digests, hence computed once."""
+    """Job keys of the results that a search's library consists of, latencies by metric. Computed once: digests."""
 
     blocks: dict[Place, str]
-    latencies: dict[Place, str]
+    latencies: dict[str, dict[Place, str]]
     floor: str
 
 
@@ -39,12 +39,12 @@ class Blocks:
     Attributes:
         places: Every searched stage with every variant on offer, the teacher's first.
         entries: What is at hand.
-        latencies: Isolated latencies at hand.
+        latencies: Isolated latencies at hand, by the metric that they add up to.
     """
 
     places: tuple[Place, ...]
     entries: dict[Place, LibraryEntry]
-    latencies: dict[Place, LatencyMeasurement]
+    latencies: dict[str, dict[Place, LatencyMeasurement]]
 
     @property
     def done(self) -> int:
@@ -68,11 +68,10 @@ class BlockCache:
         """Blocks of the searched stages."""
         keys = self._keys_of(search)
         entries = {place: self._entry(uow, key) for place, key in keys.blocks.items()}
-        timed = {place: self._latency(uow, key) for place, key in keys.latencies.items()}
         return Blocks(
             places=tuple(keys.blocks),
             entries={place: entry for place, entry in entries.items() if entry is not None},
-            latencies={place: latency for place, latency in timed.items() if latency is not None},
+            latencies={metric: self._latencies(uow, own) for metric, own in keys.latencies.items()},
         )
 
     def costs(self, uow: SqlUnitOfWork, search: Search) -> ExactCosts | None:
@@ -88,22 +87,30 @@ class BlockCache:
         return ExactCosts(
             stages=tuple(dict.fromkeys(stage for stage, _ in entries)),
             library=BlockLibrary(entries=named, floor=floor),
-            table=self._table(uow, search, tuple(entries)),
+            tables=self._tables(uow, search, tuple(entries)),
         )
 
-    def _table(self, uow: SqlUnitOfWork, search: Search, places: tuple[Place, ...]) -> LatencyTable | None:
-        latency = search.spec.latency
-        if latency is None:
-            return None
+    def tables(self, uow: SqlUnitOfWork, search: Search) -> tuple[LatencyTable, ...]:
+        """Latency tables of the devices on which everything is measured."""
+        costs = self.costs(uow, search) if search.spec.devices else None
+        return costs.tables if costs is not None else ()
+
+    def _tables(self, uow: SqlUnitOfWork, search: Search, places: tuple[Place, ...]) -> tuple[LatencyTable, ...]:
+        made = (self._table(uow, search, timed, places) for timed in search.spec.devices)
+        return tuple(table for table in made if table is not None)
+
+    def _table(
+        self, uow: SqlUnitOfWork, search: Search, timed: TimedOn, places: tuple[Place, ...]
+    ) -> LatencyTable | None:
         found: dict[Place, LatencyMeasurement] = {}
         for place in (_STEM_AND_HEAD, *places):
-            measured = self._latency(uow, block_latency_job(search.spec, latency, *place).key)
+            measured = self._latency(uow, block_latency_job(search.spec, timed.spec, *place).key)
             if measured is None:
                 return None
             found[place] = measured
         floor = found.pop(_STEM_AND_HEAD)
-        blocks = {f"{stage}/{variant}": one.median_ms for (stage, variant), one in found.items()}
-        return LatencyTable(device=floor.device.name, blocks_ms=FrozenDict(blocks), floor_ms=floor.median_ms)
+        blocks = {f"{stage}/{variant}": one for (stage, variant), one in found.items()}
+        return LatencyTable.of(timed.table_metric.name, floor, blocks)
 
     def _keys_of(self, search: Search) -> Keys:
         return self._keys.get(search.id) or self._keys.keep(search.id, _keys(search))
@@ -114,6 +121,10 @@ class BlockCache:
             self._results.keep(key, known)
         return known if isinstance(known, LibraryEntry) else None
 
+    def _latencies(self, uow: SqlUnitOfWork, keys: dict[Place, str]) -> dict[Place, LatencyMeasurement]:
+        found = {place: self._latency(uow, key) for place, key in keys.items()}
+        return {place: latency for place, latency in found.items() if latency is not None}
+
     def _latency(self, uow: SqlUnitOfWork, key: str) -> LatencyMeasurement | None:
         known = self._results.get(key)
         if known is None and (known := uow.library.latency(key)) is not None:
@@ -122,7 +133,7 @@ class BlockCache:
 
 
 def _keys(search: Search) -> Keys:
-    spec, timed = search.spec, search.spec.latency
+    spec = search.spec
     places = [
         (choices.stage, variant)
         for choices in search.space.stages
@@ -130,6 +141,9 @@ def _keys(search: Search) -> Keys:
     ]
     return Keys(
         blocks={place: distillation_job(spec, *place).key for place in places},
-        latencies={} if timed is None else {place: block_latency_job(spec, timed, *place).key for place in places},
+        latencies={
+            timed.table_metric.name: {place: block_latency_job(spec, timed.spec, *place).key for place in places}
+            for timed in spec.devices
+        },
         floor=floor_job(spec).key,
     )

@@ -13,7 +13,7 @@ from api.service.points import STATUSES, Columns
 from api.spec_checks import faults_of_bounds
 from api.views import Document
 from nas.domain.lifecycle import HOPELESS, TrialStatus
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import OutcomeConstraint, Problem
 from nas.domain.search import Search
 from nas.errors import Fault, SpecError
@@ -110,7 +110,7 @@ def _asked(service: Service, stands: Standing, about: About, problem: Problem, n
 def _evidence(columns: Columns) -> Evidence:
     size = columns.size
     rows = np.flatnonzero((columns.codes[:size] >= 0).all(axis=1))
-    estimated = {name: column for name, column in columns.metrics.items() if name not in EXACT_METRICS}
+    estimated = {name: column for name, column in columns.metrics.items() if not is_exact(name)}
     return Evidence(
         numbers=columns.number[rows],
         codes=columns.codes[rows],

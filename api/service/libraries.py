@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from api.service.verdicts import front_of
 from api.views import Document
 from nas.domain.library import LibraryEntry
+from nas.domain.metric import TABLE_LATENCY
 from nas.domain.search import Search
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def read_search_library(service: Service, uow: SqlUnitOfWork, search: Search) ->
         if place in blocks.entries:
             entry = blocks.entries[place]
             document |= {"state": "done", "curve": [list(point) for point in entry.curve], **_facts(entry)}
-        if place in blocks.latencies:
-            document["table_latency_ms"] = blocks.latencies[place].median_ms
+        document["table_latencies"] = {
+            metric: measured[place].median_ms for metric, measured in blocks.latencies.items() if place in measured
+        }
+        document["table_latency_ms"] = document["table_latencies"].get(TABLE_LATENCY.name)
         entries.append(document)
     stages = [choices.stage for choices in search.space.stages]
     return {"done": blocks.done, "total": len(blocks.places), "stages": stages, "entries": entries}

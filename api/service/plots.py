@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from api.service.points import STATUSES, Columns
-from api.service.readings import latency_of
+from api.service.readings import latencies_of
 from api.service.verdicts import front_of, history_of
 from api.views import Document, bounds_document, measurement_document, trial_document, violations
 from nas.domain.objective import Problem
@@ -31,8 +31,8 @@ def read_front(service: Service, uow: SqlUnitOfWork, search: Search, version: in
         if front.best is not None and not front.feasible[front.best]:
             means = {name: value["mean"] for name, value in columns.metrics_of(front.best).items()}
             missed = {"trial": best, "violated_by": violations(problem, means)}
-    if search.spec.latency is not None:
-        _add_latencies(uow, search, points)
+    if search.spec.devices:
+        _add_latencies(service, uow, search, points)
     return {
         "search": search.id,
         "seed": search.spec.seed,
@@ -43,7 +43,7 @@ def read_front(service: Service, uow: SqlUnitOfWork, search: Search, version: in
         "stopped_early": stopped_early,
         "architectures_in_space": search.space.size,
         "points": points,
-        "best": None if best is None else trial_document(uow.trials.get(search.id, best), search, None, problem),
+        "best": None if best is None else trial_document(uow.trials.get(search.id, best), search, problem=problem),
         "knee": knee,
         "grid": grid,
         "nearest_miss": missed,
@@ -115,8 +115,8 @@ def _point(columns: Columns, row: int, feasible: bool) -> dict[str, Any]:
     }
 
 
-def _add_latencies(uow: SqlUnitOfWork, search: Search, points: list[dict[str, Any]]) -> None:
+def _add_latencies(service: Service, uow: SqlUnitOfWork, search: Search, points: list[dict[str, Any]]) -> None:
+    tables = service.blocks.tables(uow, search)
     for point in points:
-        latency = latency_of(uow, search, uow.trials.get(search.id, point["trial"]))
-        if latency is not None:
-            point["metrics"]["latency_ms"] = measurement_document(latency)
+        measured = latencies_of(uow, search, uow.trials.get(search.id, point["trial"]), tables)
+        point["metrics"] |= {name: measurement_document(latency) for name, latency in measured.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,8 @@ from api.service.points import Columns
 from api.service.verdicts import front_of
 from api.views import Document, search_row, trial_document
 from nas.domain.architecture import TEACHER_VARIANT
-from nas.domain.cost import ExactCosts
+from nas.domain.cost import ExactCosts, LatencyTable
+from nas.domain.device import LatencyMeasurement
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.metric import LATENCY, Measurement
 from nas.domain.objective import Problem
@@ -65,7 +67,8 @@ def read_trials(
         chosen = numbers[numbers > after][: limit + 1]
         found = [uow.trials.get(search.id, int(number)) for number in chosen]
     page = found[:limit]
-    documents = [trial_document(trial, search, latency_of(uow, search, trial), problem) for trial in page]
+    tables = service.blocks.tables(uow, search)
+    documents = [trial_document(trial, search, latencies_of(uow, search, trial, tables), problem) for trial in page]
     return documents, page[-1].number if len(found) > limit else None
 
 
@@ -74,28 +77,48 @@ def read_trial(service: Service, uow: SqlUnitOfWork, search: Search, number: int
     trial = uow.trials.get(search.id, number)
     logs = dict(uow.trials.logs(search.id, number))
     evaluation = trial.evaluation
-    document = trial_document(trial, search, latency_of(uow, search, trial))
+    costs = service.blocks.costs(uow, search)
+    document = trial_document(trial, search, latencies_of(uow, search, trial, costs.tables if costs else ()))
     document["attempts"] = [
         {**attempt.model_dump(mode="json"), "log": logs.get(place, "")}
         for place, attempt in enumerate(trial.attempts, start=1)
     ]
     document["band_noise_mse"] = list(evaluation.band_noise_mse) if evaluation else []
     document["stage_distances"] = dict(evaluation.stage_distances) if evaluation else {}
-    costs = service.blocks.costs(uow, search)
     document["stages"] = [] if costs is None else _comparison(search, trial, costs)
     return document
 
 
-def latency_of(uow: SqlUnitOfWork, search: Search, trial: Trial) -> Measurement | None:
-    """Measured latency of the assembled network, if it was measured."""
-    if search.spec.latency is None or trial.status is not TrialStatus.COMPLETED:
-        return None
-    timed = network_latency(uow.library, search.spec, trial.architecture)
-    if timed is None:
-        return None
-    low, high = timed.interval_ms
+def latencies_of(
+    uow: SqlUnitOfWork, search: Search, trial: Trial, tables: Sequence[LatencyTable]
+) -> dict[str, Measurement]:
+    """Measured latencies of the assembled network by metric, on each device as far as it was measured.
+
+    Args:
+        uow: Where measurements are found.
+        search: Names the devices.
+        trial: Whose network.
+        tables: The search's latency tables: what was measured is told as on the machine that they speak of.
+    """
+    if trial.status is not TrialStatus.COMPLETED:
+        return {}
+    canaries = {table.device: table.canary_ms for table in tables}
+    found: dict[str, Measurement] = {}
+    for timed in search.spec.devices:
+        measured = network_latency(uow.library, search.spec, timed.spec, trial.architecture)
+        if measured is not None:
+            canary_ms = canaries.get(measured.device.name, 0.0)
+            found[timed.metric.name] = steadied(measured, canary_ms)
+    return found
+
+
+def steadied(measured: LatencyMeasurement, canary_ms: float) -> Measurement:
+    """A latency with its standard error, on a machine on which the canary takes `canary_ms`; 0 takes it as it is."""
+    middle, low, high = measured.median_ms, *measured.interval_ms
+    if canary_ms and measured.relative is not None:
+        middle, low, high = (share * canary_ms for share in measured.relative)
     sem = (high - low) / _SEM_OF_INTERVAL
-    return Measurement(mean=timed.median_ms, sem=sem, samples=len(timed.samples_ms), unit=LATENCY.unit)
+    return Measurement(mean=middle, sem=sem, samples=len(measured.samples_ms), unit=LATENCY.unit)
 
 
 _STATUSES = tuple(TrialStatus)
@@ -121,7 +144,8 @@ def _comparison(search: Search, trial: Trial, costs: ExactCosts) -> list[Documen
     for choices in search.space.stages:
         stage, variant = choices.stage, trial.architecture.variant(choices.stage)
         own, teacher = costs.library.entry(stage, variant), costs.library.entry(stage, TEACHER_VARIANT)
-        timed = costs.table.blocks_ms if costs.table is not None else {}
+        table = costs.table()
+        timed = table.blocks_ms if table is not None else {}
         compared.append(
             {
                 "stage": stage,

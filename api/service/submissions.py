@@ -17,7 +17,7 @@ from api.service.visible import visible_search
 from api.service.warm_start import best_architectures
 from api.specs import CheckedSpec
 from nas.domain.architecture import Architecture
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import Problem
 from nas.domain.search import Search
 from nas.domain.search_space import SearchSpace, StageChoices
@@ -164,7 +164,7 @@ def _only(space: SearchSpace, architecture: Architecture) -> SearchSpace:
 
 
 def _without_exact_bounds(problem: Problem) -> Problem:
-    kept = tuple(bound for bound in problem.constraints if bound.metric not in EXACT_METRICS)
+    kept = tuple(bound for bound in problem.constraints if not is_exact(bound.metric))
     return Problem(objectives=problem.objectives, constraints=kept)
 
 

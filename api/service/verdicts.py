@@ -13,7 +13,7 @@ import numpy as np
 
 from api.service.points import Array, Columns
 from nas.domain.architecture import TEACHER_VARIANT
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import Problem
 from nas.domain.pareto import non_dominated
 from nas.engine.front import axes
@@ -157,7 +157,7 @@ def _reference(
 
 def _coordinate(columns: Columns, name: str, first_bound: float | None, initial_trials: int) -> tuple[float, str]:
     mean = columns.mean(name)
-    if name in EXACT_METRICS:
+    if is_exact(name):
         teacher = [choices.variants.index(TEACHER_VARIANT) for choices in columns.space.stages if _offers(choices)]
         if len(teacher) == len(columns.space.stages):
             its_row = np.flatnonzero((columns.codes[: columns.size] == teacher).all(axis=1))

@@ -47,8 +47,7 @@ class LandscapePrices(PricedSpace):
         codes = np.array([[int(table.argmin()) for table in self.landscape.additive_cost]], dtype=np.int16)
         return float(self.landscape.cost(codes)[0])
 
-    @property
-    def has_table_latency(self) -> bool:
+    def has_table(self, metric: str) -> bool:  # noqa: ARG002  # the base class asks per device
         return False
 
     def _require(self, metric: str) -> None:

@@ -84,7 +84,8 @@ def _architecture_rows(prepared: Prepared, errors: Errors) -> Iterable[dict[str,
 
 
 def _block_rows(prepared: Prepared) -> Iterable[dict[str, Any]]:
-    assert prepared.costs.table is not None
+    table = prepared.costs.table()
+    assert table is not None
     for choices in prepared.space.stages:
         for variant in choices.variants:
             entry = prepared.costs.library.entry(choices.stage, variant)
@@ -94,7 +95,7 @@ def _block_rows(prepared: Prepared) -> Iterable[dict[str, Any]]:
                 "block_loss": f"{entry.block_loss:.6g}",
                 PARAMS.name: entry.cost.params,
                 GMACS.name: f"{entry.cost.macs / 1e9:.6f}",
-                "latency_ms": f"{prepared.costs.table.blocks_ms[f'{choices.stage}/{variant}']:.4f}",
+                "latency_ms": f"{table.blocks_ms[f'{choices.stage}/{variant}']:.4f}",
             }
 
 

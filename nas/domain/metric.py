@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -99,3 +100,31 @@ METRICS: tuple[Metric, ...] = (
 METRIC_BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
 EXACT_METRICS: tuple[str, ...] = tuple(metric.name for metric in METRICS if metric.kind == "exact")
 FIDELITY_METRICS: tuple[str, ...] = (NOISE_MSE.name, NOISE_MSE_RELATIVE.name, FEATURE_DISTANCE.name)
+LATENCIES: tuple[Metric, ...] = (TABLE_LATENCY, LATENCY)
+"""The metrics that every device has its own of."""
+
+
+def on_device(metric: Metric, device: str) -> Metric:
+    """A latency on another device than the first one of a search: `table_latency_ms_ethos_u85`."""
+    suffix = device.lower().replace("-", "_")
+    named: Metric = metric.evolve(
+        name=f"{metric.name}_{suffix}", meaning=metric.meaning.replace("the device", device)
+    )
+    return named
+
+
+@cache
+def metric_named(name: str) -> Metric | None:
+    """The metric of a name, those of further devices included; None if there is none."""
+    if name in METRIC_BY_NAME:
+        return METRIC_BY_NAME[name]
+    for metric in LATENCIES:
+        if name.startswith(f"{metric.name}_"):
+            return on_device(metric, name.removeprefix(f"{metric.name}_"))
+    return None
+
+
+def is_exact(name: str) -> bool:
+    """Whether a metric is a function of the architecture; unknown ones are taken to be measured."""
+    metric = metric_named(name)
+    return metric is not None and metric.kind == "exact"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from nas.domain.metric import EXACT_METRICS, Measurement, MetricName
+from nas.domain.metric import Measurement, MetricName, is_exact
 from nas.domain.value import FrozenDict, Value
 
 MOST_EPSILONS = 32
@@ -93,7 +93,7 @@ def require_one_grid(objectives: tuple[str, ...], constraints: tuple[OutcomeCons
     grids = [bound.metric for bound in constraints if bound.grid]
     if len(grids) > 1:
         raise ValueError(f"only one bound may have a grid, not {' and '.join(grids)}")
-    if grids and grids[0] in EXACT_METRICS:
+    if grids and is_exact(grids[0]):
         raise ValueError(f"{grids[0]} is known without measuring: a grid is for a measured metric")
     if grids and len(objectives) > 1:
         raise ValueError(f"a grid of {grids[0]} needs a single objective; two give the whole front anyway")

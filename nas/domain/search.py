@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from nas.domain.architecture import Architecture
 from nas.domain.device import LatencyProtocol
 from nas.domain.job import Failure, Resources
 from nas.domain.library import Distillation
 from nas.domain.lifecycle import Intent, SearchStatus, require_search_step
-from nas.domain.metric import MetricName
+from nas.domain.metric import LATENCIES, Metric, MetricName, on_device
 from nas.domain.objective import OutcomeConstraint, Problem, require_one_grid
 from nas.domain.search_space import SearchSpace
 from nas.domain.stopping import limits_of
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.domain.value import FrozenDict, Value
+
+MOST_DEVICES = 8
+"""Devices that one search may time."""
+ONE_DEVICE, SEVERAL_DEVICES = "[one device]", "[several devices]"
+"""How validation errors tell the two forms of `latency` apart."""
 
 
 class Budget(Value):
@@ -62,6 +67,41 @@ class LatencySpec(Value):
     measure_front: bool = True
 
 
+def _how_many(given: object) -> str:
+    return SEVERAL_DEVICES if isinstance(given, list | tuple) else ONE_DEVICE
+
+
+DeviceOrDevices = Annotated[
+    Annotated[LatencySpec, Tag(ONE_DEVICE)]
+    | Annotated[tuple[LatencySpec, ...], Field(min_length=1, max_length=MOST_DEVICES), Tag(SEVERAL_DEVICES)],
+    Discriminator(_how_many),
+]
+
+
+class TimedOn(Value):
+    """One of a search's devices, and what its latencies are called in this search.
+
+    Attributes:
+        position: Among the devices; the first one's latencies go by their plain names.
+    """
+
+    position: int
+    spec: LatencySpec
+
+    @property
+    def table_metric(self) -> Metric:
+        """Sum of isolated latencies."""
+        return self._own(LATENCIES[0])
+
+    @property
+    def metric(self) -> Metric:
+        """Latency of assembled networks."""
+        return self._own(LATENCIES[1])
+
+    def _own(self, metric: Metric) -> Metric:
+        return metric if self.position == 0 else on_device(metric, self.spec.device)
+
+
 class StrategySpec(Value):
     """What proposes the next architecture.
 
@@ -80,6 +120,7 @@ class SearchSpec(Value):
     Attributes:
         space: Variants per stage; stages left out keep the teacher's block; empty means the
             teacher's default space.
+        latency: The device to be timed, or several of them.
         max_attempts: Attempts per trial against transient faults.
     """
 
@@ -90,7 +131,7 @@ class SearchSpec(Value):
     calibration: Calibration = Calibration()
     distillation: Distillation = Distillation()
     fidelity: FidelityProtocol = FidelityProtocol()
-    latency: LatencySpec | None = None
+    latency: DeviceOrDevices | None = None
     objectives: Annotated[tuple[MetricName, ...], Field(min_length=1, max_length=2)] = ("params",)
     constraints: Annotated[tuple[OutcomeConstraint, ...], Field(max_length=8)] = ()
     strategy: StrategySpec = StrategySpec()
@@ -106,7 +147,16 @@ class SearchSpec(Value):
         if len(set(self.objectives)) != len(self.objectives):
             raise ValueError("objectives repeat")
         require_one_grid(self.objectives, self.constraints)
+        names = {on_device(LATENCIES[0], timed.spec.device).name for timed in self.devices}
+        if len(names) < len(self.devices):
+            raise ValueError("latency names a device twice")
         return self
+
+    @property
+    def devices(self) -> tuple[TimedOn, ...]:
+        """Every device that is timed, the first one first."""
+        asked = (self.latency,) if isinstance(self.latency, LatencySpec) else self.latency or ()
+        return tuple(TimedOn(position=position, spec=spec) for position, spec in enumerate(asked))
 
     @property
     def problem(self) -> Problem:

@@ -9,7 +9,7 @@ from pydantic import Field
 from nas.domain.architecture import Architecture
 from nas.domain.job import Evaluation, Failure
 from nas.domain.lifecycle import TrialStatus, require_trial_step
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import Problem
 from nas.domain.value import Value
 from nas.errors import IllegalTransition
@@ -54,7 +54,7 @@ class Trial(Value):
     @property
     def is_screened(self) -> bool:
         """Whether it was completed without any fidelity, because it broke an exact bound."""
-        return self.evaluation is not None and self.evaluation.metrics.keys() <= set(EXACT_METRICS)
+        return self.evaluation is not None and all(map(is_exact, self.evaluation.metrics))
 
     @property
     def is_partial(self) -> bool:

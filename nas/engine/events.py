@@ -25,7 +25,7 @@ class EngineEvent(Value):
                   ones, `recovered` from a dead coordinator), one entry `metrics.NAME` per metric, `share`
                   of the hold-out samples if not all were seen, effort; `code` and `message` when it gave
                   no result
-    `latency`     `number` of the trial, `latency_ms`
+    `latency`     `number` of the trial, `latency_ms`, `device`
     `retry`       `code`, `message`, and `number` and `attempt` of a trial or the part of the library
     `bounds`      `version`, `by`, one entry `at_most.NAME` per bound; written by users
     `intent`      `intent`, `by`; written by users

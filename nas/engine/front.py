@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from nas.domain.metric import METRIC_BY_NAME, Measurement
+from nas.domain.metric import Measurement, is_exact
 from nas.domain.objective import Problem
 from nas.domain.pareto import non_dominated
 from nas.domain.trial import Trial
@@ -21,7 +21,7 @@ def axes(problem: Problem) -> tuple[str, ...]:
     if problem.is_pareto:
         return problem.objectives
     bounded = (constraint.metric for constraint in problem.constraints)
-    estimated = [name for name in bounded if _is_estimated(name) and name not in problem.objectives]
+    estimated = [name for name in bounded if not is_exact(name) and name not in problem.objectives]
     return (*problem.objectives, *estimated[:1])
 
 
@@ -62,8 +62,3 @@ def measured(trials: Iterable[Trial]) -> list[Trial]:
 
 def _metrics(trial: Trial) -> FrozenDict[str, Measurement]:
     return trial.evaluation.metrics if trial.evaluation else FrozenDict()
-
-
-def _is_estimated(name: str) -> bool:
-    metric = METRIC_BY_NAME.get(name)
-    return metric is None or metric.kind == "estimated"

@@ -34,7 +34,8 @@ class FrontPhase:
         number = self._members[outcome.key][0] if outcome.key in self._members else -1
         if isinstance(outcome.result, LatencyMeasurement):
             keep_result(ledger.uow, outcome.key, outcome.result)
-            ledger.tell("latency", {"number": number, "latency_ms": outcome.result.median_ms})
+            device, latency_ms = outcome.result.device.name, outcome.result.median_ms
+            ledger.tell("latency", {"number": number, "latency_ms": latency_ms, "device": device})
         elif outcome.failure is not None:
             failure = outcome.failure
             if not self._flights.note_failure(outcome.key, failure):
@@ -50,12 +51,15 @@ class FrontPhase:
         return not missing
 
     def _missing(self, search: Search) -> dict[str, Job]:
-        latency = search.spec.latency
-        if latency is None or not latency.measure_front:
+        devices = [timed for timed in search.spec.devices if timed.spec.measure_front]
+        if not devices:
             return {}
         if self._advance_front(search):
-            jobs = [(one.number, network_latency_job(search.spec, latency, one.architecture)) for one in self._front]
-            self._members = {job.key: (number, job) for number, job in jobs}
+            self._members = {
+                (job := network_latency_job(search.spec, timed.spec, one.architecture)).key: (one.number, job)
+                for one in self._front
+                for timed in devices
+            }
         with self._read() as uow:
             known = {key for key in self._members if uow.library.latency(key) is not None}
         return {key: job for key, (_, job) in self._members.items() if key not in known | self._given_up}

@@ -104,12 +104,10 @@ def evaluation_job(
 
 
 def network_latency(
-    known: LibraryRepository, spec: SearchSpec, architecture: Architecture
+    known: LibraryRepository, spec: SearchSpec, latency: LatencySpec, architecture: Architecture
 ) -> LatencyMeasurement | None:
     """Measured latency of an assembled network, or None when it was not (yet) measured."""
-    if spec.latency is None:
-        return None
-    return known.latency(network_latency_job(spec, spec.latency, architecture).key)
+    return known.latency(network_latency_job(spec, latency, architecture).key)
 
 
 def _without_teacher_variants(architecture: Architecture) -> Architecture:

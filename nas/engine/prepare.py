@@ -9,7 +9,7 @@ from nas.domain.cost import ExactCosts, LatencyTable
 from nas.domain.device import LatencyMeasurement
 from nas.domain.job import CountFloor, DistillBlock, FeatureSet, Job, MeasureBlock, Result
 from nas.domain.library import BlockLibrary, LibraryEntry, NetworkFloor
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import Problem
 from nas.domain.search import Search, SearchSpec
 from nas.domain.search_space import SearchSpace
@@ -42,8 +42,11 @@ class Preparation:
         latencies = _latency_jobs(spec, variants)
         self._floor_key, self._capture_key = floor_job(spec).key, self._capture.key
         self._block_keys = {place: job.key for place, job in blocks.items()}
-        self._latency_keys = {place: job.key for place, job in latencies.items()}
-        jobs = (self._capture, floor_job(spec), *blocks.values(), *latencies.values())
+        self._latency_keys = {
+            metric: {place: job.key for place, job in timed.items()} for metric, timed in latencies.items()
+        }
+        timings = (job for timed in latencies.values() for job in timed.values())
+        jobs = (self._capture, floor_job(spec), *blocks.values(), *timings)
         self._jobs: dict[str, Job] = {job.key: job for job in jobs}
         self._results: dict[str, Result] = {}
         self._doubted: set[str] = set()
@@ -109,20 +112,17 @@ class Preparation:
         floor = self._results[self._floor_key]
         assert isinstance(floor, NetworkFloor)
         library = BlockLibrary(entries=FrozenDict(entries), floor=floor.cost)
-        return ExactCosts(stages=self._stages, library=library, table=self._table())
+        return ExactCosts(stages=self._stages, library=library, tables=self._tables())
 
-    def _table(self) -> LatencyTable | None:
-        milliseconds: dict[tuple[str, str], float] = {}
-        device = ""
-        for place, key in self._latency_keys.items():
-            measurement = self._results[key]
-            assert isinstance(measurement, LatencyMeasurement)
-            milliseconds[place], device = measurement.median_ms, measurement.device.name
-        if not milliseconds:
-            return None
-        floor_ms = milliseconds.pop((FLOOR, TEACHER_VARIANT))
-        blocks = {f"{stage}/{variant}": value for (stage, variant), value in milliseconds.items()}
-        return LatencyTable(device=device, blocks_ms=FrozenDict(blocks), floor_ms=floor_ms)
+    def _tables(self) -> tuple[LatencyTable, ...]:
+        return tuple(self._table(metric, keys) for metric, keys in self._latency_keys.items())
+
+    def _table(self, metric: str, keys: dict[tuple[str, str], str]) -> LatencyTable:
+        found = {place: self._results[key] for place, key in keys.items()}
+        measured = {place: one for place, one in found.items() if isinstance(one, LatencyMeasurement)}
+        floor = measured.pop((FLOOR, TEACHER_VARIANT))
+        blocks = {f"{stage}/{variant}": one for (stage, variant), one in measured.items()}
+        return LatencyTable.of(metric, floor, blocks)
 
 
 def describe(job: Job) -> dict[str, str]:
@@ -166,7 +166,7 @@ def require_attainable(problem: Problem, space: SearchSpace, costs: ExactCosts) 
         InfeasibleSpec: Naming the tightest attainable value.
     """
     for constraint in problem.constraints:
-        if constraint.metric not in EXACT_METRICS:
+        if not is_exact(constraint.metric):
             continue
         tightest = costs.tightest(space, constraint.metric)
         if tightest > constraint.at_most:
@@ -183,8 +183,10 @@ def _variants(space: SearchSpace, stages: tuple[str, ...]) -> list[tuple[str, st
     ]
 
 
-def _latency_jobs(spec: SearchSpec, variants: list[tuple[str, str]]) -> dict[tuple[str, str], Job]:
-    if spec.latency is None:
-        return {}
+def _latency_jobs(spec: SearchSpec, variants: list[tuple[str, str]]) -> dict[str, dict[tuple[str, str], Job]]:
+    """By the metric that they give, then by place."""
     places = [(FLOOR, TEACHER_VARIANT), *variants]
-    return {place: block_latency_job(spec, spec.latency, *place) for place in places}
+    return {
+        timed.table_metric.name: {place: block_latency_job(spec, timed.spec, *place) for place in places}
+        for timed in spec.devices
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nas.domain.cost import ExactCosts
 from nas.domain.job import Evaluation, Failure, Outcome
 from nas.domain.lifecycle import TrialStatus
-from nas.domain.metric import EXACT_METRICS, Measurement
+from nas.domain.metric import Measurement, is_exact
 from nas.domain.objective import Problem
 from nas.domain.search import Search
 from nas.domain.stopping import is_ruled_out_early
@@ -92,7 +92,7 @@ def may_reopen(trial: Trial, search: Search) -> bool:
 
 def is_ruled_out(exact: FrozenDict[str, Measurement], problem: Problem) -> bool:
     """Whether exact metrics alone break a bound."""
-    return any(bound.violation(exact) > 0 for bound in problem.constraints if bound.metric in EXACT_METRICS)
+    return any(bound.violation(exact) > 0 for bound in problem.constraints if is_exact(bound.metric))
 
 
 def screen(trial: Trial, problem: Problem, costs: ExactCosts) -> Trial | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.domain.metric import EXACT_METRICS, FIDELITY_METRICS, GMACS, TABLE_LATENCY
+from nas.domain.metric import FIDELITY_METRICS, GMACS, is_exact
 from nas.strategy.additive import additive_front, spread
 from nas.strategy.base import Strategy
 from nas.strategy.judged import Judged
@@ -84,7 +84,7 @@ class BayesianSearch(Strategy):
     def estimated(self) -> tuple[str, ...]:
         """Metrics of the problem that have to be measured."""
         metrics, exact = self.context.problem.metrics, self.ingredients.exact_costs
-        return tuple(metric for metric in metrics if not (exact and metric in EXACT_METRICS))
+        return tuple(metric for metric in metrics if not (exact and is_exact(metric)))
 
     @property
     def free_stages(self) -> list[int]:
@@ -132,7 +132,7 @@ class BayesianSearch(Strategy):
         return self.priced.prices(self._cost_metric(), codes), sum_by_stage(self.priced.contributions, codes)
 
     def _cost_metric(self) -> str:
-        exact = [metric for metric in self.context.problem.metrics if metric in EXACT_METRICS]
+        exact = [metric for metric in self.context.problem.metrics if is_exact(metric)]
         return exact[0] if exact else GMACS.name
 
     def anchors(self, judged: Judged) -> Codes:
@@ -229,9 +229,10 @@ class BayesianSearch(Strategy):
         """What is known beforehand about a metric, stage by stage: block losses, or prices for a latency."""
         if metric in FIDELITY_METRICS:
             return self.priced.contributions
-        if metric in EXACT_METRICS:
+        if is_exact(metric):
             return self.priced.stage_prices(metric)
-        return self.priced.stage_prices(TABLE_LATENCY.name if self.priced.has_table_latency else GMACS.name)
+        table = f"table_{metric}"
+        return self.priced.stage_prices(table if self.priced.has_table(table) else GMACS.name)
 
 
 def _padded(tables: list[Prices], free: list[int]) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import Problem
 from nas.strategy.pricing import Codes, PricedSpace
 from nas.strategy.seen import Seen
@@ -27,7 +27,7 @@ class CandidatePool:
 
     def __init__(self, priced: PricedSpace, problem: Problem) -> None:
         self.priced = priced
-        self.bounds = tuple(bound for bound in problem.constraints if bound.metric in EXACT_METRICS)
+        self.bounds = tuple(bound for bound in problem.constraints if is_exact(bound.metric))
         self._all: Codes | None = None
 
     @property

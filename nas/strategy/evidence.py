@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import Problem
 from nas.strategy.base import Strategy
 from nas.strategy.judged import Judged
@@ -52,7 +52,7 @@ class Evidence:
         values = {
             name: np.concatenate([told.measured[name], lacking])
             for name in sorted(told.measured)
-            if name not in EXACT_METRICS
+            if not is_exact(name)
         }
         none = np.zeros(len(waiting), dtype=bool)
         return cls(
@@ -118,7 +118,7 @@ class Evidence:
             problem: Which metrics must be there.
             rough: Include what was stopped early: to learn from, not to choose from.
         """
-        estimated = [metric for metric in problem.metrics if metric not in EXACT_METRICS]
+        estimated = [metric for metric in problem.metrics if not is_exact(metric)]
         nothing = np.full(len(self.numbers), np.nan)
         means = {metric: self.means.get(metric, nothing) for metric in estimated}
         valued = ~self.hopeless & ~self.pending & (rough | ~self.rough)

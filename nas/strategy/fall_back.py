@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nas.domain.metric import EXACT_METRICS, GMACS
+from nas.domain.metric import GMACS, is_exact
 from nas.strategy.additive import additive_front, spread
 from nas.strategy.base import Strategy
 from nas.strategy.pricing import sum_by_stage
@@ -19,7 +19,7 @@ class FallBack(Strategy):
 
     def propose(self, count: int, seen: Seen) -> list[tuple[Sequence[int], str]]:
         """Points of the front first, then uniform draws."""
-        exact = [metric for metric in self.context.problem.metrics if metric in EXACT_METRICS]
+        exact = [metric for metric in self.context.problem.metrics if is_exact(metric)]
         cost = exact[0] if exact else GMACS.name
         front = additive_front(self.pool, cost)
         axes = self.priced.prices(cost, front), sum_by_stage(self.priced.contributions, front)

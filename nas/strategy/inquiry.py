@@ -46,7 +46,7 @@ def inquiry(search: Search, costs: ExactCosts, evidence: Evidence, about: About,
 
 def models_of(search: Search, costs: ExactCosts, evidence: Evidence) -> str:
     """What the fitted models of a search depend on, in one line: blocks that were made once never change."""
-    return f"{search.id} {search.problem.digest} {costs.table is not None} {evidence.digest}"
+    return f"{search.id} {search.problem.digest} {len(costs.tables)} {evidence.digest}"
 
 
 class Inquiries:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.objective import OutcomeConstraint, Problem
 from nas.strategy.base import Strategy, StrategyContext
 from nas.strategy.bayesian import BayesianSearch, undisturbed
@@ -164,7 +164,7 @@ def _choice(
     stages = outlook.lens.space.stages
     metrics: Document = {}
     for metric in outlook.problem.metrics:
-        if metric in EXACT_METRICS:
+        if is_exact(metric):
             value = float(beliefs.exact[metric][place])
             metrics[metric] = {"measured": value, "predicted": value, "low": value, "high": value}
             continue

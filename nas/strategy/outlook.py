@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from nas.domain.metric import EXACT_METRICS
+from nas.domain.metric import is_exact
 from nas.domain.pareto import non_dominated
 from nas.strategy.bayesian import BayesianSearch
 from nas.strategy.evidence import Evidence
@@ -123,7 +123,7 @@ class Outlook:
         done = Seen(Tried(lens.priced.cardinalities)) | (*self.judged.codes.tolist(), *hopeless)
         codes = lens.pool.unseen(done, lens.generator(done), lens.anchors(self.judged))
         first = self.problem.objectives[0]
-        if not self.problem.is_pareto and first in EXACT_METRICS and len(self.best):
+        if not self.problem.is_pareto and is_exact(first) and len(self.best):
             codes = codes[lens.priced.prices(first, codes) < self.evaluated.exact[first][self.best[0]]]
         return codes[self._conceivable(codes)] if self.is_modelled else codes
 
@@ -187,7 +187,7 @@ class Outlook:
         corner = []
         for metric in self.problem.objectives:
             values = self.judged.means[metric]
-            usual = float(np.quantile(values, 1.0 if metric in EXACT_METRICS else 0.75)) if len(values) else 1.0
+            usual = float(np.quantile(values, 1.0 if is_exact(metric) else 0.75)) if len(values) else 1.0
             corner.append(bounds.get(metric, usual * (1 + 1e-3)))
         return corner[0], corner[1]
 
@@ -206,7 +206,7 @@ class Outlook:
     def believe(self, codes: Codes) -> Beliefs:
         """Beliefs about any architectures, by the models there are."""
         free = self.lens.free_stages
-        exact = [metric for metric in self.problem.metrics if metric in EXACT_METRICS]
+        exact = [metric for metric in self.problem.metrics if is_exact(metric)]
         return Beliefs(
             exact={metric: self.lens.priced.prices(metric, codes) for metric in exact},
             estimated={metric: model.predict(codes[:, free]) for metric, model in self.models.items()},

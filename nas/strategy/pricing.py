@@ -93,10 +93,9 @@ class PricedSpace:
         base, table = self._table(metric)
         return base + sum(float(prices.min()) for prices in table)
 
-    @property
-    def has_table_latency(self) -> bool:
-        """Whether isolated latencies of a device are known."""
-        return self.costs.table is not None
+    def has_table(self, metric: str) -> bool:
+        """Whether the isolated latencies behind a table latency are known."""
+        return self.costs.table(metric) is not None
 
     def _table(self, metric: str) -> tuple[float, list[Prices]]:
         if metric not in self._tables:
@@ -104,7 +103,7 @@ class PricedSpace:
         return self._tables[metric]
 
     def _tabulate(self, metric: str) -> tuple[float, list[Prices]]:
-        if metric == TABLE_LATENCY.name and not self.has_table_latency:
+        if metric.startswith(TABLE_LATENCY.name) and not self.has_table(metric):
             raise SpecError((Fault("/latency", f"{metric} needs a device to be timed on"),))
         # From the first variant everywhere, not from the teacher: the space may leave the teacher out,
         # and then the library may too.

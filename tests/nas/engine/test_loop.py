@@ -114,19 +114,21 @@ def test_the_strategy_hears_of_every_trial_without_a_verdict() -> None:
 
 
 def test_the_networks_of_the_front_are_timed_at_the_end() -> None:
-    scene = Scene(a_spec(latency=LatencySpec(), objectives=("params", "noise_mse")))
+    latency = LatencySpec()
+    scene = Scene(a_spec(latency=latency, objectives=("params", "noise_mse")))
     assert scene.loop().run() is SearchStatus.COMPLETED
     timed = {facts["number"] for facts in scene.facts("latency")}
     assert len(timed) == scene.executor.kinds["measure_network"] > 1
     with scene.database.reader() as uow:
-        known = {t.number: network_latency(uow.library, scene.spec, t.architecture) for t in scene.trials()}
+        known = {t.number: network_latency(uow.library, scene.spec, latency, t.architecture) for t in scene.trials()}
     assert {number for number, measured in known.items() if measured} == timed
 
 
 @pytest.mark.parametrize("page", [1, 2, 500])
 def test_the_front_that_is_timed_does_not_depend_on_pages(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front_phase, "PAGE", page)
-    scene = Scene(a_spec(latency=LatencySpec(), objectives=("params", "noise_mse")))
+    latency = LatencySpec()
+    scene = Scene(a_spec(latency=latency, objectives=("params", "noise_mse")))
     assert scene.loop().run() is SearchStatus.COMPLETED
     timed = {facts["number"] for facts in scene.facts("latency")}
     assert timed == {trial.number for trial in front(scene.trials(), scene.spec.problem)}
