@@ -50,7 +50,8 @@ def registered_names() -> dict[str, tuple[str, ...]]:
     from nas.estimation.devices import DEVICES
     from nas.strategy.base import STRATEGIES
 
-    return {"strategy": STRATEGIES.names(), "device": DEVICES.names()}
+    precisions = {f"precision of {name}": tuple(device.precisions) for name, device in DEVICES}
+    return {"strategy": STRATEGIES.names(), "device": DEVICES.names(), **precisions}
 
 
 def check_spec_file(path: Path, installation: Installation) -> CheckedSpec:

@@ -17,6 +17,7 @@ _LABELS = {
     "gmacs": "GMACs (attention products counted)",
     "gmacs_without_attention_products": "GMACs (attention products left out)",
     "table_latency_ms": "table latency [ms]",
+    "latency_ms": "latency [ms]",
     "noise_mse": "noise MSE to the teacher",
     "noise_mse_relative": "noise MSE to the teacher, relative to its power",
     "feature_distance": "feature distance to the teacher",
@@ -57,8 +58,8 @@ def plot_front(search: SearchDocument, front: FrontDocument, trials: Iterable[Tr
         if draw is not None:
             draw(at_most, color=_BOUND, ls="--", lw=1, label=f"bound: {metric} ≤ {at_most:g}")
     _mark_best(plane, front.best, x, y)
-    plane.set_xlabel(_LABELS.get(x, x))
-    plane.set_ylabel(_LABELS.get(y, y))
+    plane.set_xlabel(_label(x))
+    plane.set_ylabel(_label(y))
     above_zero = [trial.metrics[y].mean for trial in shown if trial.metrics[y].mean > 0]
     if above_zero:
         plane.set_yscale("symlog", linthresh=min(above_zero))  # the teacher itself stands at zero
@@ -69,6 +70,14 @@ def plot_front(search: SearchDocument, front: FrontDocument, trials: Iterable[Tr
     plane.legend(fontsize=8)
     figure.savefig(path, dpi=150)
     plt.close(figure)
+
+
+def _label(metric: str) -> str:
+    """What an axis says; a further device's latency says which."""
+    for name in ("table_latency_ms", "latency_ms"):
+        if metric.startswith(f"{name}_"):
+            return f"{_LABELS[name]}, {metric.removeprefix(f'{name}_').replace('_', '-')}"
+    return _LABELS.get(metric, metric)
 
 
 def _mark_best(plane: Any, best: TrialDocument | None, x: str, y: str) -> None:

@@ -88,6 +88,10 @@ def _name_faults(spec: SearchSpec, names: dict[str, tuple[str, ...]]) -> Iterato
     for timed in spec.devices:
         if timed.spec.device not in names["device"]:
             yield _unknown(_of_device(spec, timed, "device"), "device", timed.spec.device, names["device"])
+        offered = names.get(f"precision of {timed.spec.device}", ())
+        if offered and timed.spec.protocol.precision not in offered:
+            where = _of_device(spec, timed, "protocol", "precision")
+            yield Fault(where, f"{timed.spec.device} does not run {timed.spec.protocol.precision}", offered[0])
 
 
 def _of_device(spec: SearchSpec, timed: TimedOn, *field: str) -> str:

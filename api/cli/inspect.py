@@ -81,13 +81,16 @@ def points_in_words(title: str, points: Sequence[FrontPoint | TrialDocument]) ->
     """A table of trials: cost, fidelity, and which stages differ from the teacher."""
     if not points:
         return f"{title}: nothing measured yet."
-    present = [name for name in _COLUMNS if any(name in point.metrics for point in points)]
+    order = list(_COLUMNS)
+    named = {name: column for point in points for name in point.metrics if (column := _column(name)) is not None}
+    # A further device's latency stands behind the first one's.
+    present = sorted(named, key=lambda name: (max(order.index(own) for own in order if name.startswith(own)), name))
     rows = []
     for point in points:
-        shown = [_COLUMNS[name][1](point.metrics[name]) if name in point.metrics else "" for name in present]
+        shown = [named[name][1](point.metrics[name]) if name in point.metrics else "" for name in present]
         changed = " ".join(f"{s}={v}" for s, v in point.architecture.items() if v != "teacher") or "the teacher"
         rows.append((str(point.trial), *shown, _verdict(point), changed))
-    columns = ("trial ", *(_COLUMNS[name][0] + " " for name in present), "ok", "architecture")
+    columns = ("trial ", *(named[name][0] + " " for name in present), "ok", "architecture")
     return table(title, columns, rows)
 
 
@@ -99,6 +102,15 @@ _COLUMNS: dict[str, tuple[str, Callable[[MeasurementDocument], str]]] = {
     "noise_mse_relative": ("rel. noise MSE", lambda m: f"{m.mean:.4f} ±{m.sem:.4f}"),
     "feature_distance": ("feature", lambda m: f"{m.mean:.4f}"),
 }
+
+
+def _column(metric: str) -> tuple[str, Callable[[MeasurementDocument], str]] | None:
+    """Heading and text of a metric; of further devices the heading says which."""
+    for name in ("table_latency_ms", "latency_ms"):
+        if metric.startswith(f"{name}_"):
+            heading, text = _COLUMNS[name]
+            return f"{heading}, {metric.removeprefix(f'{name}_').replace('_', '-')}", text
+    return _COLUMNS.get(metric)
 
 
 def _verdict(point: FrontPoint | TrialDocument) -> str:

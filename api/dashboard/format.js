@@ -14,6 +14,8 @@ const LABELS = {
 
 /** @param {string} metric @returns {string} */
 export function metricLabel(metric) {
+  const [, latency, device] = /^((?:table_)?latency_ms)_(.+)$/.exec(metric) ?? [];
+  if (device) return `${LABELS[latency]}, ${device.replaceAll("_", "-")}`;
   return LABELS[metric] ?? metric.replaceAll("_", " ");
 }
 

@@ -8,11 +8,16 @@
 /** @typedef {{unit: string, mean: (number | null)[], sem: (number | null)[]}} Column */
 /** @typedef {{number: number[], status: string[], share: number[], metrics: Record<string, Column>}} Points */
 
-export const EXACT_METRICS = ["params", "gmacs", "gmacs_without_attention_products", "table_latency_ms"];
+const EXACT_METRICS = ["params", "gmacs", "gmacs_without_attention_products", "table_latency_ms"];
+
+/** @param {string} metric @returns {boolean} Whether it is a function of the architecture, on whatever device. */
+export function isExact(metric) {
+  return EXACT_METRICS.includes(metric) || metric.startsWith("table_latency_ms_");
+}
 
 /** @param {string} metric @returns {boolean} Whether it says how near to the teacher a network is. */
 export function isFidelity(metric) {
-  return !EXACT_METRICS.includes(metric) && metric !== "latency_ms";
+  return !isExact(metric) && metric !== "latency_ms" && !metric.startsWith("latency_ms_");
 }
 
 /** Trial classes, as small integers for fast columns. */
@@ -71,7 +76,7 @@ export function classify(points, violation) {
  */
 export function frontAxes(objectives, bounds) {
   if (objectives.length === 2) return objectives;
-  const traded = bounds.find(({ metric }) => !EXACT_METRICS.includes(metric) && !objectives.includes(metric));
+  const traded = bounds.find(({ metric }) => !isExact(metric) && !objectives.includes(metric));
   return traded ? [objectives[0], traded.metric] : objectives.slice(0, 1);
 }
 

@@ -22,7 +22,11 @@ STAGES = (
     StageChoices(stage="D1", variants=("teacher", "RAA", "R")),
 )
 PARAMS = {"teacher": 1000, "RAA": 700, "RA": 500, "R": 200, "removed": 0}
-NAMES = {"strategy": ("epsilon_constraint", "pareto", "random", "sobol"), "device": ("host",)}
+NAMES = {
+    "strategy": ("epsilon_constraint", "pareto", "random", "sobol"),
+    "device": ("host",),
+    "precision of host": ("fp32", "int8"),
+}
 
 
 def _facts(_: SearchSpec) -> TeacherFacts:
@@ -97,6 +101,23 @@ def test_a_good_spec_passes_and_open_fields_are_filled() -> None:
         ({"fidelity": {"metrics": ["noise_mze"]}}, "/fidelity/metrics/0", "no fidelity metric", "noise_mse"),
         ({"strategy": {"name": "epsilon"}}, "/strategy/name", "no strategy", "epsilon_constraint"),
         ({"latency": {"device": "phone"}}, "/latency/device", "no device", ""),
+        ({"latency": {"devise": "host"}}, "/latency/devise", "not a field", "device"),
+        ({"latency": [{"device": "host"}, {"device": "hots"}]}, "/latency/1/device", "no device", "host"),
+        ({"latency": [{}, {"protocol": {"repeats": 1}}]}, "/latency/1/protocol/repeats", "equal to 3", "3"),
+        ({"latency": [{"device": "host"}, {"device": "host"}]}, "", "names a device twice", ""),
+        ({"latency": []}, "/latency", "at least 1", "1"),
+        (
+            {"latency": {"device": "host", "protocol": {"precision": "fp16"}}},
+            "/latency/protocol/precision",
+            "host does not run fp16",
+            "fp32",
+        ),
+        (
+            {"latency": {"device": "host"}, "objectives": ["table_latency_ms_host"]},
+            "/objectives/0",
+            "no metric",
+            "table_latency_ms",
+        ),
         ({"seed": float("nan")}, "/seed", "integer", ""),
         ({"trial_timeout_s": float("inf")}, "/trial_timeout_s", "finite", ""),
         ({"teachr": {}}, "/teachr", "not a field", "teacher"),

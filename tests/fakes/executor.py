@@ -27,6 +27,8 @@ from nas.domain.value import FrozenDict
 from nas.ports import Workspace
 
 FLOOR = BlockCost(params=1_000, macs=2_000_000, attention_macs=0)
+SLOWER = {"phone": 3.0}
+"""By how much other devices than the host are slower."""
 HOST = Device(name="host", backend="onnxruntime", runtime="onnxruntime 1.31", kind="measured")
 
 
@@ -69,21 +71,22 @@ def landscape(job: Job, workspace: Workspace) -> Result:
             return LibraryEntry(
                 key=job.key, stage=stage, variant=variant, weights=weights, cost=cost, block_loss=loss
             )
-        case MeasureBlock(stage=stage, variant=variant, protocol=protocol):
-            return latency(0.5 if not stage else 2.0 * (1 - share(stage, variant)), protocol)
-        case MeasureNetwork(architecture=architecture, protocol=protocol):
+        case MeasureBlock(stage=stage, variant=variant, protocol=protocol, device=device):
+            return latency(0.5 if not stage else 2.0 * (1 - share(stage, variant)), protocol, device)
+        case MeasureNetwork(architecture=architecture, protocol=protocol, device=device):
             kept = sum(1 - share(stage, variant) for stage, variant in architecture.choices.items())
-            return latency(1.0 + kept, protocol)
+            return latency(1.0 + kept, protocol, device)
         case EvaluateArchitecture(architecture=architecture, weights=weights):
             for digest in weights.values():
                 workspace.artifacts.get(digest)
             return evaluation(architecture.choices, job.payload.stop_beyond.get("noise_mse"))
 
 
-def latency(median_ms: float, protocol: LatencyProtocol) -> LatencyMeasurement:
+def latency(median_ms: float, protocol: LatencyProtocol, device: str = HOST.name) -> LatencyMeasurement:
+    median_ms *= SLOWER.get(device, 1.0)
     return LatencyMeasurement(
         subject="0" * 64,
-        device=HOST,
+        device=HOST.evolve(name=device),
         protocol=protocol,
         samples_ms=(median_ms,) * 3,
         median_ms=median_ms,

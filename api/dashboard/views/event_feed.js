@@ -49,7 +49,8 @@ function sentence(kind, facts) {
     ].join("");
   if (kind === "library")
     return [`Library ${facts.done} of ${facts.total}:`, facts.job, facts.stage, facts.variant].filter(Boolean).join(" ");
-  if (kind === "latency") return `Trial ${facts.number} measured at ${number(facts.latency_ms)} ms`;
+  if (kind === "latency")
+    return `Trial ${facts.number} measured at ${number(facts.latency_ms)} ms${facts.device ? ` on ${facts.device}` : ""}`;
   if (kind === "retry") return `Retry of ${facts.what}: ${facts.message}`;
   if (kind === "suggestion")
     return `${facts.trials} proposed by the fall-back (${facts.reason}, ${number(facts.seconds)} s): ${facts.message}`;

@@ -82,14 +82,18 @@ export function SpecForm({ spec, setSpec, faults, catalogue }) {
               empty="auto"
               choices=${Object.keys(catalogue?.strategies ?? {})}
             />
-            <${ChoiceField}
-              ...${common}
-              path=${["latency", "device"]}
-              drop=${["latency"]}
-              label="Device to time"
-              empty="none"
-              choices=${Object.keys(catalogue?.devices ?? {})}
-            />
+            ${
+              Array.isArray(spec.latency)
+                ? html`<p class="hint">Timed on ${spec.latency.map((one) => one.device).join(", ")}</p>`
+                : html`<${ChoiceField}
+                    ...${common}
+                    path=${["latency", "device"]}
+                    drop=${["latency"]}
+                    label="Device to time"
+                    empty="none"
+                    choices=${Object.keys(catalogue?.devices ?? {})}
+                  />`
+            }
           </div>
         </fieldset>
         <${SpaceField} ...${common} stages=${catalogue?.reference_stages ?? []} />

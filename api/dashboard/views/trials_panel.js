@@ -1,7 +1,7 @@
 /** Every trial in one table. Only the rows in sight exist, so ten thousand scroll like ten. */
 
 import { architectureText, measurement, metricLabel, quantity, seen } from "../format.js";
-import { EXACT_METRICS, FEASIBLE, SCREENED, STOPPED, UNMEASURED, violatedBy } from "../front.js";
+import { FEASIBLE, SCREENED, STOPPED, UNMEASURED, isExact, violatedBy } from "../front.js";
 import { linkTo } from "../router.js";
 import { selectTrial } from "../selection.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
@@ -247,7 +247,7 @@ function columnsOf(metrics) {
     ...metrics.map((metric) => ({
       key: metric,
       label: metricLabel(metric),
-      width: EXACT_METRICS.includes(metric) ? 112 : 150,
+      width: isExact(metric) ? 112 : 150,
       sorts: true,
       number: true,
     })),
