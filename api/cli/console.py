@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for row in rows:
         made.add_row(*(escape(cell) for cell in row))
     return made
+
+
+@contextlib.contextmanager
+def working(on: str, *, quiet: bool) -> Iterator[None]:
+    """Show on standard error that something takes a while; nothing when `quiet` or when nobody looks."""
+    if quiet or not errors.is_terminal:
+        yield
+        return
+    with errors.status(escape(on)):
+        yield
 
 
 def run_guarded(program: Callable[[], object], as_json: bool) -> None:

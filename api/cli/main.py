@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import administer, insight, inspect, model, run, serve, steer, teacher, upkeep
+from api.cli import administer, device, insight, inspect, measure, model, run, serve, steer, teacher, upkeep
 from api.cli.console import run_guarded
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ upkeep.register(app)
 app.add_typer(administer.keys, name="key", rich_help_panel="Administration")
 app.add_typer(administer.projects, name="project", rich_help_panel="Administration")
 app.add_typer(teacher.app, name="teacher", rich_help_panel="Models")
+measure.register(device.app)
+app.add_typer(device.app, name="device", rich_help_panel="Models")
 
 
 def main(arguments: list[str] | None = None) -> None:

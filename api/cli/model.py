@@ -4,37 +4,58 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.connection import Place
 from api.cli.console import answer, console, table
 from api.cli.options import DataOption, JsonOption, KeyOption, SearchArgument, UrlOption
+from nas.domain.device import Precision
 
 
 def cost(
     teacher: Annotated[
         str, typer.Option(help="`reference`, a diffusers folder (a config.json is enough), or a hub name.")
     ] = "reference",
+    variants: Annotated[
+        list[str] | None, typer.Option("--variant", help="Another block at a stage, as in E1=RA; repeat for more.")
+    ] = None,
+    search: Annotated[str | None, typer.Option(help="Take teacher and architecture from a search's --trial.")] = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="Trial of --search (default: the best).")] = None,
     latent: Annotated[int, typer.Option(min=1, max=1024, help="Height and width of a latent.")] = 64,
     tokens: Annotated[int, typer.Option(min=1, max=4096, help="Conditioning tokens.")] = 77,
+    precision: Annotated[Precision, typer.Option(help="That bytes are told in.")] = "fp32",
+    data: DataOption = None,
+    url: UrlOption = None,
+    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count params and MACs of a teacher, per stage, without loading its weights."""
+    """Count params, MACs and memory of a teacher or of any architecture, per stage, without loading weights."""
+    from api.cli.subjects import chosen_trial, variants_of
+    from nas.domain.architecture import Architecture
     from nas.domain.teacher import TeacherRef
-    from nas.estimation.cost import network_cost
+    from nas.domain.value import FrozenDict
+    from nas.estimation.cost_report import network_cost
 
-    report = network_cost(TeacherRef(source=teacher), latent=latent, tokens=tokens)
-    rows = [
-        (s["stage"], f"{s['params']:,}", f"{s['gmacs']:.3f}", f"{s['gmacs_without_attention_products']:.3f}")
-        for s in report["stages"]
-    ]
-    whole = f"{report['gmacs']:.3f}", f"{report['gmacs_without_attention_products']:.3f}"
-    rows.append(("whole", f"{report['params']:,}", *whole))
-    title = f"{teacher} at {latent} x {latent} latents, {tokens} tokens, batch 1"
-    columns = ("stage", "params ", "GMACs ", "GMACs without attention products ")
+    ref, chosen = TeacherRef(source=teacher), dict[str, str]()
+    if search is not None or trial is not None:
+        found = chosen_trial(Place(data, url, key), search or "latest", trial)
+        ref, chosen = found.spec.teacher, found.choices
+        latent = found.spec.calibration.latent_size or latent
+    architecture = Architecture(choices=FrozenDict(chosen | variants_of(variants or [])))
+    report = network_cost(ref, latent, tokens, architecture, precision)
+    rows = [(one["stage"], architecture.choices.get(one["stage"], ""), *_figures(one)) for one in report["stages"]]
+    rows.append(("whole", "", *_figures(report)))
+    title = f"{ref.source} at {latent} x {latent} latents, {tokens} tokens, batch 1, {precision}"
+    columns = ("stage", "variant", "params ", "GMACs ", "without QK, AV ", "weights MB ", "peak MB ")
     answer(report, table(title, columns, rows), as_json=as_json)
+
+
+def _figures(part: dict[str, Any]) -> tuple[str, ...]:
+    work = (f"{part[name]:.3f}" for name in ("gmacs", "gmacs_without_attention_products"))
+    memory = (f"{part[name] / 1e6:.2f}" for name in ("weight_bytes", "activation_peak_bytes"))
+    return f"{part['params']:,}", *work, *memory
 
 
 def catalogue(as_json: JsonOption = False) -> None:

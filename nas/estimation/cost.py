@@ -1,8 +1,8 @@
 """Exact params and multiply-accumulates of blocks and networks, by two independent counters.
 
 Library entries are counted by fvcore on real tensors, block by block, so that no operator can hide.
-Whole networks are counted by torch's `FlopCounterMode` on the meta device, which allocates nothing: a
-folder with nothing but a `config.json` will do. Tests hold the two to each other and to published figures.
+Whole networks are counted by torch's `FlopCounterMode` on the meta device, which allocates nothing
+(`nas.estimation.cost_report`). Tests hold the two to each other and to published figures.
 
 Both report attention's products (QK^T and AV) apart, because published figures leave them out.
 """
@@ -25,16 +25,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas.domain.library import BlockCost
-from nas.domain.teacher import TeacherRef
 from nas.errors import NotCounted
 from nas.estimation.fvcore_handles import ATTENTION, HANDLES
 from nas.space.stage import Stage, StageBlock, StageInput, StageOutput
 from nas.space.teachers.base import StagedDenoiser
-from nas.space.teachers.folder import read_json, teacher_folder
-from nas.space.teachers.load import autoencoder_from_config, denoiser_from_config
-
-BYTES_PER_VALUE = 4
-"""Single precision."""
 
 
 def count_block(stage: Stage, block: StageBlock, inputs: StageInput) -> BlockCost:
@@ -75,35 +69,8 @@ def flops_by_torch(module: nn.Module, inputs: tuple[Any, ...]) -> BlockCost:
     products = _AttentionProducts(counter)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter, products:
         module(*inputs)
-    return BlockCost(params=_params(module), macs=counter.get_total_flops() // 2, attention_macs=products.flops // 2)
-
-
-def network_cost(ref: TeacherRef, latent: int = 64, tokens: int = 77) -> dict[str, Any]:
-    """Cost of a U-Net or a VAE at batch 1, in all and by stage, from its configuration alone.
-
-    Args:
-        ref: A folder or hub name; weights are neither needed nor loaded.
-        latent: Height and width of the latent.
-        tokens: Number of conditioning tokens.
-
-    Returns:
-        `params`, `gmacs`, `gmacs_without_attention_products`, `stages` with the same per stage, and
-        for pipelines `vae` with a report of its own. `output_bytes` is what a stage hands on, hidden
-        state and skips; `weight_bytes` its parameters; both in single precision.
-
-    Raises:
-        NotFound: If there is no such teacher.
-        InvalidSearchSpace: If the network is of no supported family.
-    """
-    folder = teacher_folder(ref, weights=False)
-    config = read_json(folder.unet / "config.json")
-    if "Autoencoder" in str(config.get("_class_name")):
-        return _report(_autoencoder_rows(config, latent))
-    report = _report(denoiser_rows(denoiser_from_config(config), config, latent, tokens))
-    vae = folder.part("vae")
-    if vae is not None:
-        report["vae"] = _report(_autoencoder_rows(read_json(vae / "config.json"), latent))
-    return report
+    macs, attention_macs = counter.get_total_flops() // 2, products.flops // 2
+    return BlockCost(params=params_of(module), macs=macs, attention_macs=attention_macs)
 
 
 def stage_inputs(
@@ -117,19 +84,7 @@ def stage_inputs(
         latent: Height and width of the latent.
         tokens: Number of conditioning tokens.
     """
-    return {name: inputs for name, (inputs, _) in _borders(denoiser, config, latent, tokens).items()}
-
-
-def denoiser_rows(
-    denoiser: StagedDenoiser, config: Mapping[str, Any], latent: int, tokens: int
-) -> Iterator[tuple[str, BlockCost, int]]:
-    """`(stage, cost, bytes handed on)` of a denoiser on the meta device: floor first, then the stages."""
-    sample = torch.empty(1, int(config["in_channels"]), latent, latent, device="meta")
-    yield from _part_rows(denoiser.floor(), (sample, torch.zeros(1, dtype=torch.long, device="meta")))
-    borders = _borders(denoiser, config, latent, tokens)
-    for stage in denoiser.stages:
-        inputs, output = borders[stage.name]
-        yield stage.name, flops_by_torch(denoiser.block(stage.name), (inputs,)), _bytes(*output.tensors())
+    return {name: inputs for name, (inputs, _) in stage_borders(denoiser, config, latent, tokens).items()}
 
 
 class _Flat(nn.Module):
@@ -181,12 +136,13 @@ def _count(module: nn.Module, inputs: tuple[Tensor, ...], name: str) -> BlockCos
             f"The {name} uses {', '.join(uncounted)}, which no handle counts.",
             "Register a handle, or declare it free, in nas.estimation.fvcore_handles.",
         )
-    return BlockCost(params=_params(module), macs=int(sum(counts.values())), attention_macs=int(counts[ATTENTION]))
+    return BlockCost(params=params_of(module), macs=int(sum(counts.values())), attention_macs=int(counts[ATTENTION]))
 
 
-def _borders(
+def stage_borders(
     denoiser: StagedDenoiser, config: Mapping[str, Any], latent: int, tokens: int
 ) -> dict[str, tuple[StageInput, StageOutput]]:
+    """Input and output of every stage on the meta device, batch 1; arguments as for `stage_inputs`."""
     borders: dict[str, tuple[StageInput, StageOutput]] = {}
 
     def keep(stage: Stage, inputs: StageInput, output: StageOutput) -> None:
@@ -199,60 +155,9 @@ def _borders(
     return borders
 
 
-def _part_rows(module: nn.Module, inputs: tuple[Tensor, ...]) -> Iterator[tuple[str, BlockCost, int]]:
-    """A row per child of a module that has no attention of its own, from one forward pass."""
-    sizes: dict[str, int] = {}
-    for name, part in module.named_children():
-        part.register_forward_hook(lambda _m, _i, output, name=name: sizes.__setitem__(name, _bytes(output)))
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        module(*inputs)
-    for name, part in module.named_children():
-        flops = sum(counter.get_flop_counts().get(f"{type(module).__name__}.{name}", {}).values())
-        yield name, BlockCost(params=_params(part), macs=flops // 2, attention_macs=0), sizes.get(name, 0)
-
-
-def _autoencoder_rows(config: Mapping[str, Any], latent: int) -> Iterator[tuple[str, BlockCost, int]]:
-    """Encoder, decoder and their 1 x 1 convolutions, at the picture size that gives the latent."""
-    network: Any = autoencoder_from_config(config)
-    channels, edge = network.config.latent_channels, latent * 2 ** (len(network.config.block_out_channels) - 1)
-    code = torch.empty(1, channels, latent, latent, device="meta")
-    inputs = {
-        "encoder": torch.empty(1, network.config.in_channels, edge, edge, device="meta"),
-        "quant_conv": torch.empty(1, 2 * channels, latent, latent, device="meta"),
-        "post_quant_conv": code,
-        "decoder": code,
-    }
-    for name, given in inputs.items():
-        part = getattr(network, name)
-        if part is not None:
-            yield name, flops_by_torch(part, (given,)), _bytes(part(given))
-
-
-def _report(rows: Iterator[tuple[str, BlockCost, int]]) -> dict[str, Any]:
-    stages = [
-        {"stage": name, **_figures(cost), "output_bytes": size, "weight_bytes": cost.params * BYTES_PER_VALUE}
-        for name, cost, size in rows
-    ]
-    figures = ("params", "gmacs", "gmacs_without_attention_products")
-    return {**{figure: sum(stage[figure] for stage in stages) for figure in figures}, "stages": stages}
-
-
-def _figures(cost: BlockCost) -> dict[str, Any]:
-    return {
-        "params": cost.params,
-        "gmacs": cost.macs / 1e9,
-        "gmacs_without_attention_products": (cost.macs - cost.attention_macs) / 1e9,
-    }
-
-
-def _params(module: nn.Module) -> int:
+def params_of(module: nn.Module) -> int:
+    """Number of parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _bytes(*tensors: Tensor) -> int:
-    """Bytes of distinct tensors: a surrogate may hand out one state as several skips."""
-    return sum(tensor.numel() for tensor in {id(tensor): tensor for tensor in tensors}.values()) * BYTES_PER_VALUE
 
 
 def _single(inputs: StageInput) -> StageInput:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nas.domain.architecture import TEACHER_VARIANT
+from nas.domain.architecture import TEACHER_VARIANT, Architecture
 from nas.domain.device import LatencyMeasurement
 from nas.domain.job import MeasureBlock, MeasureNetwork
 from nas.domain.teacher import Calibration
@@ -85,13 +85,24 @@ def network_subject(teacher: LoadedTeacher, payload: MeasureNetwork) -> Subject:
     Raises:
         UnknownName: If there is no such stage or variant.
     """
+    return architecture_subject(teacher, payload.architecture, payload.calibration, payload.protocol.batch)
+
+
+def architecture_subject(
+    teacher: LoadedTeacher, architecture: Architecture, calibration: Calibration, batch: int
+) -> Subject:
+    """The same for anybody who has no job.
+
+    Raises:
+        UnknownName: If there is no such stage or variant.
+    """
     blocks = {
         name: untrained_block(teacher.denoiser, stage_named(teacher.denoiser, name), variant)
-        for name, variant in payload.architecture.choices.items()
+        for name, variant in architecture.choices.items()
         if variant != TEACHER_VARIANT
     }
     network = teacher.denoiser.with_blocks(blocks).eval()
-    return Subject(network, network_inputs(teacher, payload.calibration, payload.protocol.batch))
+    return Subject(network, network_inputs(teacher, calibration, batch))
 
 
 def network_inputs(teacher: LoadedTeacher, calibration: Calibration, batch: int) -> dict[str, Tensor]:

@@ -8,7 +8,8 @@ from nas.domain.library import BlockCost, BlockLibrary, LibraryEntry
 from nas.domain.search_space import SearchSpace
 from nas.domain.teacher import TeacherRef
 from nas.domain.value import FrozenDict
-from nas.estimation.cost import denoiser_rows, flops_by_torch, stage_inputs
+from nas.estimation.cost import flops_by_torch, stage_inputs
+from nas.estimation.cost_report import floor_rows
 from nas.space.blocks.catalogue import build_block
 from nas.space.teachers.load import denoiser_from_config, teacher_config
 
@@ -35,8 +36,7 @@ def price_space(ref: TeacherRef, space: SearchSpace, latent: int, tokens: int) -
             cost = flops_by_torch(block, (borders[stage.name],))
             name = f"{stage.name}/{variant}"
             entries[name] = LibraryEntry(key=name, stage=stage.name, variant=variant, cost=cost, block_loss=0.0)
-    stages = {stage.name for stage in denoiser.stages}
-    floor = [cost for name, cost, _ in denoiser_rows(denoiser, config, latent, tokens) if name not in stages]
+    floor = [row.cost for row in floor_rows(denoiser, config, latent)]
     total = BlockCost(
         params=sum(cost.params for cost in floor),
         macs=sum(cost.macs for cost in floor),

@@ -8,10 +8,14 @@ import pytest
 import torch
 from torch import nn
 
+from nas.domain.architecture import Architecture
 from nas.domain.library import BlockCost
 from nas.domain.teacher import TeacherRef
-from nas.errors import InvalidSearchSpace, NotCounted
-from nas.estimation.cost import count_block, count_floor, denoiser_rows, flops_by_torch, network_cost, stage_inputs
+from nas.domain.value import FrozenDict
+from nas.errors import InvalidSearchSpace, NotCounted, UnknownName
+from nas.estimation.activation_memory import activation_peak
+from nas.estimation.cost import count_block, count_floor, flops_by_torch, stage_inputs
+from nas.estimation.cost_report import floor_rows, network_cost, stage_rows
 from nas.estimation.fvcore_handles import einsum_macs
 from nas.space.blocks.catalogue import build_block, variants
 from nas.space.stage import StageBlock, StageInput, StageOutput
@@ -72,7 +76,8 @@ def test_the_vae_costs_what_is_published(tmp_path: Path) -> None:
 
 
 def test_the_inner_level_holds_the_params_and_the_outer_one_the_work() -> None:
-    rows = {name: cost for name, cost, _ in denoiser_rows(on_meta(json.dumps(SD15)), SD15, 64, 77)}
+    denoiser = on_meta(json.dumps(SD15))
+    rows = {row.name: row.cost for row in (*floor_rows(denoiser, SD15, 64), *stage_rows(denoiser, SD15, 64, 77))}
     params, macs = (sum(getattr(cost, figure) for cost in rows.values()) for figure in ("params", "macs"))
     assert sum(rows[name].params for name in ("E4", "Mid", "D4")) / params == pytest.approx(0.39, abs=0.005)
     assert sum(rows[name].macs for name in ("E1", "D1")) / macs == pytest.approx(0.38, abs=0.005)
@@ -98,7 +103,7 @@ def test_both_counters_agree_on_the_floor_and_the_parts_add_up_to_the_whole() ->
     timestep = torch.zeros(1, dtype=torch.long, device="meta")
     floor = count_floor(denoiser, sample)
     assert floor == flops_by_torch(denoiser.floor(), (sample, timestep))
-    parts = [cost for _, cost, _ in denoiser_rows(denoiser, SMALL, 16, 5)]
+    parts = [row.cost for row in (*floor_rows(denoiser, SMALL, 16), *stage_rows(denoiser, SMALL, 16, 5))]
     whole = flops_by_torch(denoiser, (sample, timestep, torch.empty(1, 5, 12, device="meta")))
     assert whole.params == sum(part.params for part in parts)
     assert whole.macs == sum(part.macs for part in parts)
@@ -177,3 +182,44 @@ def test_a_module_without_products_counts_as_zero() -> None:
     assert flops_by_torch(nn.SiLU(), (torch.empty(1, device="meta"),)) == BlockCost(
         params=0, macs=0, attention_macs=0
     )
+
+
+class Bottle(nn.Module):
+    """Widens, narrows and adds the input back: its peak is known by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Conv2d(4, 8, 3, padding=1), nn.Conv2d(8, 4, 3, padding=1)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        wide = torch.relu(self.wide(hidden))
+        return self.narrow(wide) + hidden
+
+
+def test_the_peak_of_activations_is_what_is_alive_at_once() -> None:
+    with torch.device("meta"):
+        network, hidden = Bottle(), torch.empty(1, 4, 16, 16)
+    value = 4 * 16 * 16
+    # Input, and the widened state before and after its activation: nothing is larger, weights do not count.
+    assert activation_peak(network, (hidden,)) == 4 * value * (1 + 2 + 2)
+
+
+def test_a_skip_that_passes_by_counts_in_the_whole_and_not_in_the_stage(tmp_path: Path) -> None:
+    report = network_cost(TeacherRef(source=str(write_config(tmp_path, SMALL))), latent=16, tokens=5)
+    stages = {stage["stage"]: stage for stage in report["stages"]}
+    outer, inner = stages["E1"]["output_bytes"], stages["Mid"]["activation_peak_bytes"]
+    assert report["activation_peak_bytes"] >= max(stage["activation_peak_bytes"] for stage in stages.values())
+    assert report["activation_peak_bytes"] > outer + inner
+
+
+def test_other_variants_cost_what_they_are_made_of_and_bytes_follow_the_precision(tmp_path: Path) -> None:
+    ref = TeacherRef(source=str(write_config(tmp_path, SMALL)))
+    smaller = Architecture(choices=FrozenDict({"Mid": "removed", "E1": "teacher"}))
+    teacher, without = network_cost(ref, 16, 5), network_cost(ref, 16, 5, smaller)
+    assert without["params"] < teacher["params"]
+    assert next(s for s in without["stages"] if s["stage"] == "Mid")["params"] == 0
+    half = network_cost(ref, 16, 5, precision="fp16")
+    assert half["weight_bytes"] == teacher["weight_bytes"] // 2 == 2 * teacher["params"]
+    assert half["activation_peak_bytes"] == teacher["activation_peak_bytes"] // 2
+    with pytest.raises(UnknownName, match="stage"):
+        network_cost(ref, 16, 5, Architecture(choices=FrozenDict({"E9": "RA"})))
