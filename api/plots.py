@@ -37,8 +37,7 @@ def plot_front(search: SearchDocument, front: FrontDocument, trials: Iterable[Tr
     Raises:
         SpecError: If the suffix is no picture's.
     """
-    if path.suffix.lower() not in PICTURES:
-        raise SpecError((Fault("--plot", f"cannot draw into a {path.suffix or 'file without suffix'}", ".png"),))
+    require_picture(path)
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -58,8 +57,8 @@ def plot_front(search: SearchDocument, front: FrontDocument, trials: Iterable[Tr
         if draw is not None:
             draw(at_most, color=_BOUND, ls="--", lw=1, label=f"bound: {metric} ≤ {at_most:g}")
     _mark_best(plane, front.best, x, y)
-    plane.set_xlabel(_label(x))
-    plane.set_ylabel(_label(y))
+    plane.set_xlabel(label(x))
+    plane.set_ylabel(label(y))
     above_zero = [trial.metrics[y].mean for trial in shown if trial.metrics[y].mean > 0]
     if above_zero:
         plane.set_yscale("symlog", linthresh=min(above_zero))  # the teacher itself stands at zero
@@ -72,7 +71,17 @@ def plot_front(search: SearchDocument, front: FrontDocument, trials: Iterable[Tr
     plt.close(figure)
 
 
-def _label(metric: str) -> str:
+def require_picture(path: Path) -> None:
+    """Refuse a file that cannot be drawn into.
+
+    Raises:
+        SpecError: If the suffix is no picture's.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise SpecError((Fault("--plot", f"cannot draw into a {path.suffix or 'file without suffix'}", ".png"),))
+
+
+def label(metric: str) -> str:
     """What an axis says; a further device's latency says which."""
     for name in ("table_latency_ms", "latency_ms"):
         if metric.startswith(f"{name}_"):

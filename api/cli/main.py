@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import administer, device, insight, inspect, measure, model, run, serve, steer, teacher, upkeep
+from api.cli import administer, device, hardware, insight, inspect, measure, model, run, serve, steer, teacher, upkeep
 from api.cli.console import run_guarded
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ run.register(app)
 steer.register(app)
 inspect.register(app)
 insight.register(app)
+hardware.register(app)
 model.register(app)
 serve.register(app)
 upkeep.register(app)

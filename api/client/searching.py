@@ -11,6 +11,7 @@ from api.client.transport import D, Transport
 from api.schemas.base import Page
 from api.schemas.events import EventDocument, EventPage
 from api.schemas.fronts import FrontDocument, HypervolumeDocument, PointsDocument
+from api.schemas.hardware import HardwareReport
 from api.schemas.insight import HealthReport, RecommendationDocument
 from api.schemas.library import SearchLibrary
 from api.schemas.searches import BoundsDocument, BoundsHistory, SearchDocument, Validation
@@ -195,6 +196,10 @@ class Searching:
     def health(self, search: str) -> HealthReport:
         """How far the model of a search can be trusted, and what is left to find."""
         return self._transport.ask(HealthReport, "GET", f"/v1/searches/{search}/health")
+
+    def hardware(self, search: str) -> HardwareReport:
+        """How params, MACs and latencies agree, device by device."""
+        return self._transport.ask(HardwareReport, "GET", f"/v1/searches/{search}/hardware")
 
     def recommendation(
         self, search: str, bounds: Mapping[str, float] | None = None, bounds_version: int | None = None

@@ -8,7 +8,9 @@ from fastapi import Query
 
 from api.border.guards import AnyCaller, BoundsVersion, SearchId, ServiceOf
 from api.routes.declared import READS, router
+from api.schemas.hardware import HardwareReport
 from api.schemas.insight import HealthReport, RecommendationDocument
+from api.service.hardware import read_hardware
 from api.service.insights import read_health, read_recommendation, standing
 from api.service.visible import problem_of, visible_search
 from api.views import Document
@@ -39,6 +41,17 @@ def health(service: ServiceOf, caller: AnyCaller, search: SearchId) -> Document:
     with service.reader() as uow:
         stands = standing(service, uow, visible_search(uow, caller, search))
     return read_health(service, stands)
+
+
+@routes.get("/searches/{search}/hardware", response_model=HardwareReport, responses=READS)
+def hardware(service: ServiceOf, caller: AnyCaller, search: SearchId) -> Document:
+    """Read how params, MACs and latencies agree, device by device.
+
+    Agreement in order, what each stage weighs, the front of each figure and how the fronts disagree, how far tables
+    are from assembled networks, and examples of networks that have less and take longer, in words.
+    """
+    with service.reader() as uow:
+        return read_hardware(service, uow, visible_search(uow, caller, search))
 
 
 @routes.get("/searches/{search}/recommendation", response_model=RecommendationDocument, responses=READS)

@@ -17,11 +17,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's hook
+class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # untyped in torch
     """Follows storages from the operator that makes them to their end."""
 
     def __init__(self, *known: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in torch
         self._known = {tensor.untyped_storage()._cdata for tensor in known}
         self._live: dict[int, int] = {}
         self.now = self.peak = 0

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from nas.estimation.rank import kendall_tau, r_squared, spearman
 from nas.strategy.fitted import FittedResponse
 from nas.strategy.outlook import Outlook
-from nas.strategy.rank import kendall_tau, r_squared, spearman
 
 LEVELS = {"50": 0.674490, "80": 1.281552, "95": 1.959964}
 """Central intervals of the normal distribution, in per cent, and their half width in standard deviations."""

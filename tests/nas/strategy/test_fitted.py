@@ -9,10 +9,10 @@ import pytest
 import scipy.stats
 import torch
 
+from nas.estimation.rank import kendall_tau, r_squared, spearman
 from nas.strategy.bayesian import undisturbed
 from nas.strategy.fitted import FittedResponse
 from nas.strategy.pricing import Codes, Prices
-from nas.strategy.rank import kendall_tau, r_squared, spearman
 from nas.strategy.response import LogResponseGP
 
 STAGES, VARIANTS = 6, 3
