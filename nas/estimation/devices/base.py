@@ -42,6 +42,11 @@ class Subject:
             )
         return self._module
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is an ONNX file, to be measured as it is."""
+        return self._file is not None
+
     def onnx(self, folder: Path) -> tuple[Path, str]:
         """An ONNX file of it, and the digest of its graph, weights left out.
 
