@@ -117,7 +117,7 @@ class DeviceBackend(ABC):
             raise EvaluationError(f"{absent}.")
         if protocol.precision not in self.precisions:
             raise EvaluationError(
-                f"This device does not run {protocol.precision}.", f"It runs {', '.join(self.precisions)}."
+                f"This device does not run {protocol.precision}.", f"Name a precision in the protocol that it runs: {', '.join(self.precisions)}."
             )
 
 

@@ -34,15 +34,19 @@ class OpenVinoHost(TimedDevice):
 
     def describe(self, protocol: LatencyProtocol) -> Device:
         """Processor, cores, operating system, threads and runtime version."""
+        import onnxruntime
         import openvino
 
+        labels = {**host_labels(protocol), "unit": "CPU", "streams": "1"}
+        if protocol.precision == "int8":
+            labels["quantiser"] = f"onnxruntime {onnxruntime.__version__}"
         # The runtime's own long version ends with a build number and a branch.
         return Device(
             name="openvino",
             backend="openvino",
             runtime=f"openvino {openvino.__version__.partition('-')[0]}",
             kind="measured",
-            labels=FrozenDict({**host_labels(protocol), "unit": "CPU", "streams": "1"}),
+            labels=FrozenDict(labels),
         )
 
     @contextlib.contextmanager
@@ -123,7 +127,7 @@ def _from_file(subject: Subject, protocol: LatencyProtocol, folder: Path) -> tup
     with _refusals():
         network = openvino.convert_model(path)
         # A block may ignore an input (a removed stage reads no skip): the graph then does not have it.
-        names = [value.any_name for value in network.inputs]
+        names = [next(iter(value.get_names() & given.keys())) for value in network.inputs]
         network.reshape({name: list(given[name].shape) for name in names})
     return network, digest, [given[name] for name in names]
 
