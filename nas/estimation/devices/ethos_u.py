@@ -19,6 +19,7 @@ from nas.errors import EvaluationError
 from nas.estimation.devices import cpu_price, litert_file
 from nas.estimation.devices.base import DEVICES, Subject
 from nas.estimation.devices.estimated import Estimate, EstimatedDevice
+from nas.estimation.devices.generic_weights import with_generic_weights
 
 CONFIGURATION = "Arm/vela.ini"
 """Comes with Vela."""
@@ -40,6 +41,7 @@ class EthosU85(EstimatedDevice):
 
     needs = ("litert_torch", "ai_edge_litert", "ai_edge_quantizer", "ethosu")
     extra = "ethos-u"
+    remedy = litert_file.REMEDY
     precisions = ("int8",)
 
     def __init__(self, accelerator: str = "ethos-u85-2048", ignored: tuple[str, ...] = ()) -> None:
@@ -73,14 +75,28 @@ class EthosU85(EstimatedDevice):
         """Convert, quantise, compile and add up: what the NPU takes, and what the CPU takes meanwhile."""
         from nas.estimation.devices.npu_rewrites import rewritten_for_npu
 
-        module, inputs = rewritten_for_npu(subject.module, subject.inputs)
+        # Vela compresses the weights: with other ones, the same graph would take other cycles.
+        module = with_generic_weights(subject.module, every=True)
+        module, inputs = rewritten_for_npu(module, subject.inputs)
         content = litert_file.converted(module, inputs, protocol.timeout_s)
         digest = litert_file.graph_digest(content)
         with tempfile.TemporaryDirectory(prefix="blocksmith-") as folder:
             source = Path(folder) / "network.tflite"
             source.write_bytes(litert_file.quantised(content, inputs))
-            self._compile(source, protocol.timeout_s)
-            return _estimate(digest, source)
+            milliseconds, layers = self.estimate_file(source, protocol.timeout_s)
+        return Estimate(subject=digest, milliseconds=milliseconds, layers=layers)
+
+    def estimate_file(self, source: Path, timeout_s: float) -> tuple[float, tuple[LayerLatency, ...]]:
+        """Compile an int8 LiteRT file and add up; what the compiler writes is left beside it.
+
+        Returns:
+            Milliseconds of one call, and where they go.
+
+        Raises:
+            EvaluationError: If it cannot be compiled, or not in time.
+        """
+        self._compile(source, timeout_s)
+        return _told(source)
 
     def _compile(self, source: Path, timeout_s: float) -> None:
         """Run the compiler as a process of its own: it can be stopped, and it cannot take this one with it."""
@@ -92,15 +108,13 @@ class EthosU85(EstimatedDevice):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
         except subprocess.TimeoutExpired:
-            raise EvaluationError(
-                f"Vela took longer than {timeout_s:g} s.", "Ask for a longer timeout_s."
-            ) from None
+            raise EvaluationError(f"Vela took longer than {timeout_s:g} s.", "Ask for a longer timeout_s.") from None
         if done.returncode != 0:
             said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
             raise EvaluationError(f"Vela ended with {done.returncode}: {said[-1] if said else 'it said nothing'}")
 
 
-def _estimate(digest: str, source: Path) -> Estimate:
+def _told(source: Path) -> tuple[float, tuple[LayerLatency, ...]]:
     """What Vela left beside its input."""
     (totals,) = _rows(source.with_name(f"{source.stem}_summary_{SYSTEM_CONFIG}.csv"))
     cycles_per_ms = float(totals["core_clock"]) / 1e3
@@ -127,11 +141,8 @@ def _estimate(digest: str, source: Path) -> Estimate:
         for operator in litert_file.operators(compiled)
         if operator.kind != NPU_OPERATOR
     ]
-    return Estimate(
-        subject=digest,
-        milliseconds=float(totals["cycles_total"]) / cycles_per_ms + sum(layer.ms for layer in on_cpu),
-        layers=(*on_npu, *on_cpu),
-    )
+    waited = sum(layer.ms for layer in on_cpu)
+    return float(totals["cycles_total"]) / cycles_per_ms + waited, (*on_npu, *on_cpu)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

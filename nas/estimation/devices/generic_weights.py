@@ -17,10 +17,15 @@ LOWEST, HIGHEST = 0.5, 0.75
 """Of what takes the place of a constant; between them is no value that a compiler simplifies (0, 1, 2)."""
 
 
-def with_generic_weights(module: nn.Module) -> nn.Module:
+def with_generic_weights(module: nn.Module, *, every: bool = False) -> nn.Module:
     """A copy in which every parameter that holds one number throughout holds different ones.
 
     No two of them are alike, because exporters keep equal weights once.
+
+    Args:
+        module: Left as it is.
+        every: Replace all parameters, for compilers to whom weights matter that are not uniform either: those that
+            compress them.
     """
     import torch
 
@@ -28,8 +33,12 @@ def with_generic_weights(module: nn.Module) -> nn.Module:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in generic.parameters():
-            if _is_uniform(parameter):
-                parameter.copy_(LOWEST + (HIGHEST - LOWEST) * torch.rand(parameter.shape, generator=generator))
+            if every and parameter.ndim > 1:
+                drawn = torch.randn(parameter.shape, generator=generator)
+                parameter.copy_(drawn * parameter[0].numel() ** -0.5)  # keeps activations in range, layer by layer
+            elif every or _is_uniform(parameter):
+                drawn = torch.rand(parameter.shape, generator=generator)
+                parameter.copy_(LOWEST + (HIGHEST - LOWEST) * drawn)
     return generic
 
 

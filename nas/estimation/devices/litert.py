@@ -11,6 +11,7 @@ from nas.domain.value import FrozenDict
 from nas.errors import EvaluationError
 from nas.estimation.devices import litert_file
 from nas.estimation.devices.base import DEVICES, Subject
+from nas.estimation.devices.generic_weights import with_generic_weights
 from nas.estimation.devices.onnxruntime import host_labels
 from nas.estimation.devices.timed import Prepared, TimedDevice
 
@@ -20,6 +21,7 @@ class LiteRtHost(TimedDevice):
 
     needs = ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")
     extra = "litert"
+    remedy = litert_file.REMEDY
     precisions = ("fp32", "int8")
 
     def describe(self, protocol: LatencyProtocol) -> Device:
@@ -47,7 +49,8 @@ class LiteRtHost(TimedDevice):
         """Convert, perhaps quantise, and load; inputs are put in place once."""
         from ai_edge_litert.interpreter import Interpreter
 
-        content = litert_file.converted(subject.module, subject.inputs, protocol.timeout_s)
+        module = with_generic_weights(subject.module)
+        content = litert_file.converted(module, subject.inputs, protocol.timeout_s)
         digest = litert_file.graph_digest(content)
         if protocol.precision == "int8":
             content = litert_file.quantised(content, subject.inputs)
@@ -65,6 +68,7 @@ class LiteRtHost(TimedDevice):
         Raises:
             EvaluationError: Always.
         """
+        del subject
         self.require(protocol)
         raise EvaluationError(
             "LiteRT does not tell Python where the time goes.", "The devices host and openvino tell it."

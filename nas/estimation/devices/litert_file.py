@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from nas.domain.value import digest_of
 from nas.errors import EvaluationError
-from nas.estimation.devices.generic_weights import with_generic_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SIGNATURE = "serving_default"
+REMEDY = "in a checkout, uv pip install -e '.[{extra}]' (pip refuses what litert-torch pins)"
+"""uv reads in pyproject.toml which of the pins does not matter."""
 SMALL_CONSTANT = 64
 """Elements. Larger constants are weights as far as a graph's identity is concerned."""
 INTEGERS = ("INT32", "INT64")
@@ -67,9 +68,7 @@ def converted(module: nn.Module, inputs: dict[str, Tensor], timeout_s: float) ->
         import litert_torch
 
         try:
-            content = litert_torch.convert(
-                with_generic_weights(module).eval(), tuple(inputs.values())
-            ).model_content()
+            content = litert_torch.convert(module.eval(), tuple(inputs.values())).model_content()
         # The exporter, its decompositions and the lowering each raise what they like.
         except Exception as error:
             reason = (str(error).strip().splitlines() or [""])[0]
@@ -149,9 +148,12 @@ def _in_its_type(values: NDArray[np.generic], detail: dict[str, Any]) -> NDArray
 
     scale, zero = detail["quantization"]
     if not scale:
-        return values.astype(detail["dtype"])
+        plain: NDArray[np.generic] = values.astype(detail["dtype"])
+        return plain
     bounds = np.iinfo(detail["dtype"])
-    return np.clip(np.rint(values / scale) + zero, bounds.min, bounds.max).astype(detail["dtype"])
+    scaled = np.rint(values.astype(np.float32) / scale) + zero
+    clipped: NDArray[np.generic] = np.clip(scaled, bounds.min, bounds.max).astype(detail["dtype"])
+    return clipped
 
 
 def _main_graph(content: bytes) -> tuple[Any, Any]:

@@ -36,8 +36,9 @@ class FlatGroupNorm(nn.Module):
 
 
 class _Waves:
-    """What the host computes of the timestep, handed past the modules in between. No tensor container on purpose:
-    the exporter refuses modules that keep tensors.
+    """What the host computes of the timestep, handed past the modules in between.
+
+    No list, because the exporter refuses modules that keep tensors in one.
     """
 
     def __init__(self) -> None:

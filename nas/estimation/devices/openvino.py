@@ -149,7 +149,7 @@ def _graph_digest(network: Any) -> str:
     places: dict[str, Any] = {}
     for place, value in enumerate(network.inputs):
         places[value.get_node().get_friendly_name()] = ["input", place]
-    described = []
+    described: list[list[Any]] = []
     for operator in network.get_ordered_ops():
         name, kind = operator.get_friendly_name(), operator.get_type_name()
         if kind == "Constant":
@@ -176,8 +176,8 @@ def _constant(operator: Any) -> list[Any]:
 
 
 def _reason(error: Exception) -> str:
-    """The longest line: OpenVINO's messages begin with places in its own sources and end with general advice."""
-    lines = [line.strip(" -") for line in str(error).splitlines() if not line.startswith(("Check ", "Exception from"))]
+    """What went wrong: OpenVINO's messages begin with places in its own sources."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if not line.startswith(("Check ", "Exception "))]
     return next((line for line in lines if "No conversion rule" in line), "; ".join(filter(None, lines))[:300])
 
 
