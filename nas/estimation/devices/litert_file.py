@@ -92,8 +92,7 @@ def quantised(content: bytes, inputs: dict[str, Tensor]) -> bytes:
 
     rewriter = quantizer.Quantizer(content, recipe.static_wi8_ai8())
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # it prints a summary
-            warnings.simplefilter("ignore")
+        with _silence():
             ranges = rewriter.calibrate({SIGNATURE: [example_feed(content, inputs)]})
             return bytes(rewriter.quantize(ranges).quantized_model)
     except (RuntimeError, ValueError, KeyError) as error:
@@ -141,6 +140,15 @@ def graph_digest(content: bytes) -> str:
         places.update({tensor: [number, output] for output, tensor in enumerate(operator.outputs)})
     inputs = [_described(graph.tensors[tensor]) for tensor in graph.inputs]
     return digest_of({"inputs": inputs, "operators": described})
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """The quantiser prints a summary, and bars of its progress."""
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _in_its_type(values: NDArray[np.generic], detail: dict[str, Any]) -> NDArray[np.generic]:
