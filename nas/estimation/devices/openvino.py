@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nas.domain.device import Device, LatencyProtocol, LayerLatency
 from nas.domain.value import FrozenDict, digest_of
@@ -35,7 +36,6 @@ class OpenVinoHost(TimedDevice):
     def describe(self, protocol: LatencyProtocol) -> Device:
         """Processor, cores, operating system, threads and runtime version."""
         import onnxruntime
-        import openvino
 
         labels = {**host_labels(protocol), "unit": "CPU", "streams": "1"}
         if protocol.precision == "int8":
@@ -44,7 +44,7 @@ class OpenVinoHost(TimedDevice):
         return Device(
             name="openvino",
             backend="openvino",
-            runtime=f"openvino {openvino.__version__.partition('-')[0]}",
+            runtime=f"openvino {_openvino().__version__.partition('-')[0]}",
             kind="measured",
             labels=FrozenDict(labels),
         )
@@ -52,7 +52,7 @@ class OpenVinoHost(TimedDevice):
     @contextlib.contextmanager
     def prepare(self, subject: Subject, protocol: LatencyProtocol) -> Iterator[Prepared]:
         """Convert and compile; inputs are put in place once."""
-        digest, request = _request(subject, protocol)
+        digest, request = compiled_call(subject, protocol)
 
         def run() -> None:
             request.start_async()
@@ -63,7 +63,7 @@ class OpenVinoHost(TimedDevice):
     def profile(self, subject: Subject, protocol: LatencyProtocol) -> tuple[LayerLatency, ...]:
         """Mean time of every layer that was executed, over the protocol's repeats, by OpenVINO's counters."""
         self.require(protocol)
-        _, request = _request(subject, protocol, profiled=True)
+        _, request = compiled_call(subject, protocol, profiled=True)
         times: dict[str, list[float]] = {}
         facts: dict[str, str] = {}
         for call in range(protocol.warmup + protocol.repeats):
@@ -78,10 +78,8 @@ class OpenVinoHost(TimedDevice):
         )
 
 
-def _request(subject: Subject, protocol: LatencyProtocol, *, profiled: bool = False) -> tuple[str, Any]:
+def compiled_call(subject: Subject, protocol: LatencyProtocol, *, profiled: bool = False) -> tuple[str, Any]:
     """Digest of the graph, and a compiled call of it with its inputs in place."""
-    import openvino
-
     with tempfile.TemporaryDirectory(prefix="blocksmith-") as folder:
         by_file = subject.is_file or protocol.precision == "int8"
         network, digest, fed = _from_file(subject, protocol, Path(folder)) if by_file else _from_torch(subject)
@@ -92,21 +90,20 @@ def _request(subject: Subject, protocol: LatencyProtocol, *, profiled: bool = Fa
             "PERF_COUNT": profiled,
         }
         with _refusals():
-            request = openvino.Core().compile_model(network, "CPU", options).create_infer_request()
+            request = _openvino().Core().compile_model(network, "CPU", options).create_infer_request()
     for place, values in enumerate(fed):
-        request.set_input_tensor(place, openvino.Tensor(values))
+        request.set_input_tensor(place, _openvino().Tensor(values))
     return digest, request
 
 
 def _from_torch(subject: Subject) -> tuple[Any, str, list[Any]]:
     """OpenVINO's form of a module, its digest, and what to feed it by position."""
-    import openvino
     import torch
 
     fed = [tensor.contiguous().numpy() for tensor in subject.inputs.values()]
     with _refusals(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of every shape that a module reads
-        network = openvino.convert_model(
+        network = _openvino().convert_model(
             with_generic_weights(subject.module),
             example_input=tuple(subject.inputs.values()),
             input=[tuple(values.shape) for values in fed],
@@ -116,8 +113,6 @@ def _from_torch(subject: Subject) -> tuple[Any, str, list[Any]]:
 
 def _from_file(subject: Subject, protocol: LatencyProtocol, folder: Path) -> tuple[Any, str, list[Any]]:
     """The same by way of an ONNX file."""
-    import openvino
-
     given = {name: tensor.contiguous().numpy() for name, tensor in subject.inputs.items()}
     if not subject.is_file:
         subject = Subject(with_generic_weights(subject.module), subject.inputs)
@@ -125,16 +120,25 @@ def _from_file(subject: Subject, protocol: LatencyProtocol, folder: Path) -> tup
     if protocol.precision == "int8":
         path = quantised(path, given, folder)
     with _refusals():
-        network = openvino.convert_model(path)
+        network = _openvino().convert_model(path)
         # A block may ignore an input (a removed stage reads no skip): the graph then does not have it.
         names = [next(iter(value.get_names() & given.keys())) for value in network.inputs]
         network.reshape({name: list(given[name].shape) for name in names})
     return network, digest, [given[name] for name in names]
 
 
+def _openvino() -> Any:
+    """The runtime, without its telemetry: unasked, it reports every conversion to its maker, by a forked process."""
+    sys.modules.setdefault("openvino_telemetry", cast(Any, None))  # makes its import fail, for which it is prepared
+    import openvino
+
+    return openvino
+
+
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
     """OpenVINO's own errors as ours."""
+    _openvino()
     from openvino.frontend import GeneralFailure, OpConversionFailure
     from openvino.tools.ovc.error import BasicError
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from nas.domain.device import LatencyProtocol
 from nas.errors import EvaluationError
 from nas.estimation.devices import DEVICES
 from nas.estimation.devices.base import Subject
+from nas.estimation.devices.openvino import compiled_call
 
 pytestmark = pytest.mark.skipif(bool(DEVICES.get("openvino").absence()), reason="the extra openvino is not installed")
 
@@ -42,11 +44,22 @@ def test_an_input_that_is_not_read_does_no_harm(block: Subject) -> None:
         assert DEVICES.get("openvino").measure(block, QUICK.evolve(precision=precision)).median_ms > 0
 
 
-def test_int8_runs_in_8_bits_and_fp32_does_not(block: Subject) -> None:
-    device = DEVICES.get("openvino")
-    assert device.describe(QUICK) != device.describe(QUICK.evolve(precision="int8"))
-    assert device.measure(block, QUICK).device.labels["precision"] == "fp32"
-    assert "quantiser" in device.describe(QUICK.evolve(precision="int8")).labels
+@pytest.mark.parametrize(("precision", "kernel"), [("fp32", "f32"), ("int8", "I8")])
+def test_the_convolution_runs_in_the_precision_asked_for(block: Subject, precision: str, kernel: str) -> None:
+    _, call = compiled_call(block, QUICK.evolve(precision=precision), profiled=True)
+    call.infer()
+    (convolution,) = [layer for layer in call.get_profiling_info() if layer.node_type == "Convolution"]
+    assert convolution.exec_type.endswith(kernel)
+
+
+def test_an_int8_latency_names_its_quantiser() -> None:
+    assert "quantiser" in DEVICES.get("openvino").describe(QUICK.evolve(precision="int8")).labels
+
+
+def test_nothing_is_reported_to_anyone(block: Subject) -> None:
+    DEVICES.get("openvino").measure(block, QUICK)
+    assert sys.modules.get("openvino_telemetry") is None
+    assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]
 
 
 def test_an_onnx_file_is_timed_as_it_is(block: Subject, tmp_path: Path) -> None:
