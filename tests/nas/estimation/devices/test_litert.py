@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from nas.domain.device import LatencyProtocol
 from nas.errors import EvaluationError
 from nas.estimation.devices import DEVICES, litert_file
 from nas.estimation.devices.base import Subject
@@ -57,10 +60,6 @@ def test_a_conversion_that_takes_too_long_is_refused() -> None:
         litert_file.converted(Block(), INPUTS, 1e-6)
 
 
-def test_an_onnx_file_is_refused_in_words(tmp_path: object) -> None:
-    from pathlib import Path
-
-    from nas.domain.device import LatencyProtocol
-
+def test_an_onnx_file_is_refused_in_words() -> None:
     with pytest.raises(EvaluationError, match="cannot take an ONNX file"):
         LiteRtHost().measure(Subject(None, INPUTS, Path("model.onnx")), LatencyProtocol(canary=False))
