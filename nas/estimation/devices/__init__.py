@@ -4,9 +4,9 @@ Importing this package registers every device; a new one costs its file and one 
 latency was taken by a clock on the device it names, or says in its label that it was not.
 """
 
-from nas.estimation.devices import onnxruntime
+from nas.estimation.devices import ethos_u, litert, onnxruntime, openvino
 from nas.estimation.devices.base import DEVICES
 
-DEVICE_MODULES = (onnxruntime,)
+DEVICE_MODULES = (ethos_u, litert, onnxruntime, openvino)
 
 __all__ = ["DEVICES", "DEVICE_MODULES"]

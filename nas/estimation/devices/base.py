@@ -42,6 +42,11 @@ class Subject:
             )
         return self._module
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is an ONNX file, to be measured as it is."""
+        return self._file is not None
+
     def onnx(self, folder: Path) -> tuple[Path, str]:
         """An ONNX file of it, and the digest of its graph, weights left out.
 
@@ -65,11 +70,13 @@ class DeviceBackend(ABC):
     Attributes:
         needs: Modules that must be importable.
         extra: The extra of this package that installs them.
+        remedy: How to install the extra.
         precisions: What it can run.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
+    remedy: ClassVar[str] = "pip install 'blocksmith[{extra}]'"
     precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
 
     @abstractmethod
@@ -100,7 +107,8 @@ class DeviceBackend(ABC):
     def absence(self) -> str:
         """Why the device cannot be used on this machine, in one sentence with the remedy; empty if it can."""
         lacking = [module for module in self.needs if not _is_there(module)]
-        return f"{', '.join(lacking)} is not installed: pip install 'blocksmith[{self.extra}]'" if lacking else ""
+        how = self.remedy.format(extra=self.extra)
+        return f"{', '.join(lacking)} is not installed: {how}" if lacking else ""
 
     def require(self, protocol: LatencyProtocol) -> None:
         """Refuse what this device or machine can never do.
@@ -112,7 +120,8 @@ class DeviceBackend(ABC):
             raise EvaluationError(f"{absent}.")
         if protocol.precision not in self.precisions:
             raise EvaluationError(
-                f"This device does not run {protocol.precision}.", f"It runs {', '.join(self.precisions)}."
+                f"This device does not run {protocol.precision}.",
+                f"Name one that it runs in the protocol: {', '.join(self.precisions)}.",
             )
 
 

@@ -96,7 +96,7 @@ def _loaded(
     given = {name: tensor.numpy() for name, tensor in subject.inputs.items()}
     try:
         if protocol.precision == "int8":
-            path = _quantised(path, given, folder)
+            path = quantised(path, given, folder)
         loaded = session(path, protocol.threads, folder / "profile" if profiled else None)
     except (Fail, InvalidGraph, InvalidProtobuf, NotImplemented) as error:
         raise EvaluationError(f"onnxruntime cannot run the graph: {error}") from None
@@ -105,8 +105,8 @@ def _loaded(
     return digest, loaded, {name: values for name, values in given.items() if name in wanted}
 
 
-def _quantised(path: Path, given: Feed, folder: Path) -> Path:
-    """The graph with 8-bit weights and activations, ranges taken from the example inputs."""
+def quantised(path: Path, given: Feed, folder: Path) -> Path:
+    """The graph of an ONNX file with 8-bit weights and activations, ranges taken from the example inputs."""
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -119,14 +119,14 @@ def _quantised(path: Path, given: Feed, folder: Path) -> Path:
         def get_next(self) -> Feed | None:
             return self._left.pop() if self._left else None
 
-    quantised = folder / "quantised.onnx"
+    target = folder / "quantised.onnx"
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # it advises to preprocess at every call
     try:
         quantize_static(
             path,
-            quantised,
+            target,
             Once(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
@@ -135,7 +135,7 @@ def _quantised(path: Path, given: Feed, folder: Path) -> Path:
         )
     finally:
         root.setLevel(level)
-    return quantised
+    return target
 
 
 def _layers(events: list[dict[str, Any]], protocol: LatencyProtocol) -> tuple[LayerLatency, ...]:
