@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol, LayerLatency, Precision
 from nas.errors import EvaluationError
+from nas.estimation.devices.generic_weights import with_generic_weights
 from nas.estimation.latency_statistics import median_interval, quantile
 from nas.registry import Registry
 
@@ -21,7 +23,8 @@ class Subject:
     """What is to be measured: a module with example inputs, or a finished ONNX file.
 
     Args:
-        module: Takes the inputs by position, in the order given. None when there is only a file.
+        module: Takes the inputs by position, in the order given. None when there is only a file. It is not changed,
+            and what is measured does not depend on its weights.
         inputs: Example inputs by name; their shapes are the shapes that are timed.
         file: An ONNX file to be measured as it is.
     """
@@ -29,9 +32,9 @@ class Subject:
     def __init__(self, module: nn.Module | None, inputs: dict[str, Tensor], file: Path | None = None) -> None:
         self._module, self.inputs, self._file = module, inputs, file
 
-    @property
+    @cached_property
     def module(self) -> nn.Module:
-        """The module, for runtimes that convert it themselves.
+        """The module with generic weights, for runtimes that convert it themselves.
 
         Raises:
             EvaluationError: If there is only an ONNX file.
@@ -40,7 +43,7 @@ class Subject:
             raise EvaluationError(
                 "This device converts from PyTorch and cannot take an ONNX file.", "Name a trial instead of a file."
             )
-        return self._module
+        return with_generic_weights(self._module)
 
     @property
     def is_file(self) -> bool:

@@ -11,7 +11,6 @@ from nas.domain.value import FrozenDict
 from nas.errors import EvaluationError
 from nas.estimation.devices import litert_file
 from nas.estimation.devices.base import DEVICES, Subject
-from nas.estimation.devices.generic_weights import with_generic_weights
 from nas.estimation.devices.onnxruntime import host_labels
 from nas.estimation.devices.timed import Prepared, TimedDevice
 
@@ -49,7 +48,7 @@ class LiteRtHost(TimedDevice):
         """Convert, perhaps quantise, and load; inputs are put in place once."""
         from ai_edge_litert.interpreter import Interpreter
 
-        module = with_generic_weights(subject.module)
+        module = subject.module
         content = litert_file.converted(module, subject.inputs, protocol.timeout_s)
         digest = litert_file.graph_digest(content)
         if protocol.precision == "int8":

@@ -15,7 +15,6 @@ from nas.domain.device import Device, LatencyProtocol, LayerLatency
 from nas.domain.value import FrozenDict, digest_of
 from nas.errors import EvaluationError
 from nas.estimation.devices.base import DEVICES, Subject
-from nas.estimation.devices.generic_weights import with_generic_weights
 from nas.estimation.devices.onnxruntime import host_labels, quantised
 from nas.estimation.devices.timed import Prepared, TimedDevice
 
@@ -104,7 +103,7 @@ def _from_torch(subject: Subject) -> tuple[Any, str, list[Any]]:
     with _refusals(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of every shape that a module reads
         network = _openvino().convert_model(
-            with_generic_weights(subject.module),
+            subject.module,
             example_input=tuple(subject.inputs.values()),
             input=[tuple(values.shape) for values in fed],
         )
@@ -114,8 +113,6 @@ def _from_torch(subject: Subject) -> tuple[Any, str, list[Any]]:
 def _from_file(subject: Subject, protocol: LatencyProtocol, folder: Path) -> tuple[Any, str, list[Any]]:
     """The same by way of an ONNX file."""
     given = {name: tensor.contiguous().numpy() for name, tensor in subject.inputs.items()}
-    if not subject.is_file:
-        subject = Subject(with_generic_weights(subject.module), subject.inputs)
     path, digest = subject.onnx(folder)
     if protocol.precision == "int8":
         path = quantised(path, given, folder)

@@ -120,6 +120,24 @@ def test_the_subject_of_a_latency_does_not_depend_on_weights(
     assert first == same != other
 
 
+def test_weights_that_are_alike_by_chance_do_not_make_another_subject() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.GroupNorm(2, 4), nn.GroupNorm(2, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(torch.relu(self.first(x)))
+
+    backend, inputs = DEVICES.get("host"), {"x": torch.randn(1, 4, 8, 8)}
+    untrained, trained = Twice().eval(), Twice().eval()
+    for parameter in trained.parameters():
+        nn.init.normal_(parameter)
+    one, other = (backend.measure(Subject(network, inputs), QUICK) for network in (untrained, trained))
+    assert one.subject == other.subject
+    assert torch.equal(untrained.first.weight, torch.ones(4))  # left as it was
+
+
 def test_another_reshape_is_another_subject() -> None:
     class Reshaped(nn.Module):
         def __init__(self, *shape: int) -> None:
