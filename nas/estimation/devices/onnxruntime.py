@@ -61,7 +61,7 @@ class OnnxRuntimeHost(TimedDevice):
             for _ in range(protocol.warmup + protocol.repeats):
                 loaded.run(None, feed)
             written = Path(loaded.end_profiling())
-            return _layers(json.loads(written.read_text(encoding="utf-8")), protocol)
+            return layers_of(json.loads(written.read_text(encoding="utf-8")), protocol.warmup)
 
 
 def host_labels(protocol: LatencyProtocol) -> dict[str, str]:
@@ -96,7 +96,7 @@ def _loaded(
     given = {name: tensor.numpy() for name, tensor in subject.inputs.items()}
     try:
         if protocol.precision == "int8":
-            path = _quantised(path, given, folder)
+            path = quantised(path, given, folder)
         loaded = session(path, protocol.threads, folder / "profile" if profiled else None)
     except (Fail, InvalidGraph, InvalidProtobuf, NotImplemented) as error:
         raise EvaluationError(f"onnxruntime cannot run the graph: {error}") from None
@@ -105,7 +105,7 @@ def _loaded(
     return digest, loaded, {name: values for name, values in given.items() if name in wanted}
 
 
-def _quantised(path: Path, given: Feed, folder: Path) -> Path:
+def quantised(path: Path, given: Feed, folder: Path) -> Path:
     """The graph with 8-bit weights and activations, ranges taken from the example inputs."""
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -138,8 +138,8 @@ def _quantised(path: Path, given: Feed, folder: Path) -> Path:
     return quantised
 
 
-def _layers(events: list[dict[str, Any]], protocol: LatencyProtocol) -> tuple[LayerLatency, ...]:
-    """Mean time of every node, warm-ups left out."""
+def layers_of(events: list[dict[str, Any]], warmup: int) -> tuple[LayerLatency, ...]:
+    """Mean time of every node of an onnxruntime profile, its first calls left out."""
     times: dict[str, list[float]] = {}
     facts: dict[str, tuple[str, str]] = {}
     for event in events:
@@ -151,7 +151,7 @@ def _layers(events: list[dict[str, Any]], protocol: LatencyProtocol) -> tuple[La
         LayerLatency(
             name=name,
             operator=facts[name][0],
-            ms=sum(taken[protocol.warmup :]) / max(1, len(taken) - protocol.warmup),
+            ms=sum(taken[warmup:]) / max(1, len(taken) - warmup),
             unit=facts[name][1],
         )
         for name, taken in times.items()
