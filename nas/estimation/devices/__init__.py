@@ -4,9 +4,9 @@ Importing this package registers every device; a new one costs its file and one 
 latency was taken by a clock on the device it names, or says in its label that it was not.
 """
 
-from nas.estimation.devices import cuda, onnxruntime, qai_hub, torch_compile, torch_eager
+from nas.estimation.devices import adb, cuda, onnxruntime, qai_hub, torch_compile, torch_eager
 from nas.estimation.devices.base import DEVICES
 
-DEVICE_MODULES = (cuda, onnxruntime, qai_hub, torch_compile, torch_eager)
+DEVICE_MODULES = (adb, cuda, onnxruntime, qai_hub, torch_compile, torch_eager)
 
 __all__ = ["DEVICES", "DEVICE_MODULES"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from nas.domain.device import LatencyProtocol
 from nas.errors import EvaluationError
 from nas.estimation.devices import DEVICES, torch_compile
 from nas.estimation.devices.base import Subject
+from nas.estimation.devices.surroundings import VARIABLES
 from nas.estimation.devices.torch_eager import threads
 
+ROOT = Path(__file__).resolve().parents[4]
 QUICK = LatencyProtocol(warmup=1, repeats=5, seconds=0.0)
 PLAIN = QUICK.evolve(canary=False)
 
@@ -148,3 +151,15 @@ def test_a_network_that_is_not_one_graph_is_refused() -> None:
 
     with pytest.raises(EvaluationError, match=r"torch\.compile cannot run"):
         DEVICES.get("torch-compile").measure(Subject(Branching(), {"x": torch.ones(2)}), PLAIN)
+
+
+def test_every_variable_that_a_device_reads_is_documented() -> None:
+    page = (ROOT / "docs" / "remote-devices.md").read_text()
+    assert [name for name in VARIABLES if f"`{name}`" not in page] == []
+
+
+def test_one_module_reads_the_environment_for_all_devices() -> None:
+    sources = (ROOT / "nas" / "estimation").rglob("*.py")
+    assert [path.name for path in sources if re.search(r"os\.environ|getenv", path.read_text())] == [
+        "surroundings.py"
+    ]
