@@ -57,7 +57,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePhone:
     (tmp_path / "phone").mkdir()
     (tmp_path / "tools").mkdir()
     fake = FakePhone(tmp_path / "phone")
-    benchmark = program(tmp_path / "tools" / "onnxruntime_perf_test", HERE / "fake_perf_test.py")
+    benchmark = program(tmp_path / "tools" / "onnxruntime_perf_test", HERE / "fake_benchmark.py")
     (tmp_path / "tools" / "libonnxruntime.so").write_bytes(b"library")
     monkeypatch.setenv("PATH", f"{fake.folder}:/usr/bin:/bin")
     monkeypatch.setenv("BLOCKSMITH_ADB_BENCHMARK", str(benchmark))
