@@ -62,6 +62,8 @@ class LatencyMeasurement(Value):
         relative: Median of sample over canary, and its distribution-free 95 % interval; None without a canary.
         fallbacks: Operators that ran on another unit than the one the device is named for.
         seconds: What the job took in all, conversion and compilation included.
+        conditions: What the device told of itself meanwhile (temperature and clock before and after, how samples were
+            summarised). Evidence, no part of its fingerprint: it differs every time.
     """
 
     kind: Literal["latency"] = "latency"
@@ -76,6 +78,7 @@ class LatencyMeasurement(Value):
     relative: tuple[float, float, float] | None = None
     fallbacks: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
+    conditions: FrozenDict[str, str] = FrozenDict()
 
     def steadied_ms(self, canary_ms: float) -> float:
         """The median on a machine on which the canary takes `canary_ms`; the plain median without a canary."""

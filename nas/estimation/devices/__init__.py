@@ -4,9 +4,19 @@ Importing this package registers every device; a new one costs its file and one 
 latency was taken by a clock on the device it names, or says in its label that it was not.
 """
 
-from nas.estimation.devices import ethos_u, litert, onnxruntime, openvino
+from nas.estimation.devices import (
+    adb,
+    cuda,
+    ethos_u,
+    litert,
+    onnxruntime,
+    openvino,
+    qai_hub,
+    torch_compile,
+    torch_eager,
+)
 from nas.estimation.devices.base import DEVICES
 
-DEVICE_MODULES = (ethos_u, litert, onnxruntime, openvino)
+DEVICE_MODULES = (adb, cuda, ethos_u, litert, onnxruntime, openvino, qai_hub, torch_compile, torch_eager)
 
 __all__ = ["DEVICES", "DEVICE_MODULES"]

@@ -61,7 +61,7 @@ class OnnxRuntimeHost(TimedDevice):
             for _ in range(protocol.warmup + protocol.repeats):
                 loaded.run(None, feed)
             written = Path(loaded.end_profiling())
-            return _layers(json.loads(written.read_text(encoding="utf-8")), protocol)
+            return layers_of(json.loads(written.read_text(encoding="utf-8")), protocol.warmup)
 
 
 def host_labels(protocol: LatencyProtocol) -> dict[str, str]:
@@ -138,8 +138,8 @@ def quantised(path: Path, given: Feed, folder: Path) -> Path:
     return target
 
 
-def _layers(events: list[dict[str, Any]], protocol: LatencyProtocol) -> tuple[LayerLatency, ...]:
-    """Mean time of every node, warm-ups left out."""
+def layers_of(events: list[dict[str, Any]], warmup: int) -> tuple[LayerLatency, ...]:
+    """Mean time of every node of an onnxruntime profile, its first calls left out."""
     times: dict[str, list[float]] = {}
     facts: dict[str, tuple[str, str]] = {}
     for event in events:
@@ -151,7 +151,7 @@ def _layers(events: list[dict[str, Any]], protocol: LatencyProtocol) -> tuple[La
         LayerLatency(
             name=name,
             operator=facts[name][0],
-            ms=sum(taken[protocol.warmup :]) / max(1, len(taken) - protocol.warmup),
+            ms=sum(taken[warmup:]) / max(1, len(taken) - warmup),
             unit=facts[name][1],
         )
         for name, taken in times.items()
