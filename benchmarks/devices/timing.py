@@ -1,0 +1,124 @@
+"""What is timed: random networks of the reference teacher's default space, and its isolated blocks, in rounds.
+
+Everything is exported once and then timed in several rounds, each in another order: what the rounds disagree about is
+the noise that no predictor can get below.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nas.domain.architecture import TEACHER_VARIANT, Architecture
+from nas.domain.device import LatencyMeasurement, LatencyProtocol
+from nas.domain.job import MeasureBlock, MeasureNetwork
+from nas.domain.search_space import SearchSpace
+from nas.domain.teacher import Calibration, TeacherRef
+from nas.domain.value import FrozenDict
+from nas.estimation.devices import DEVICES
+from nas.estimation.devices.base import DeviceBackend, Subject
+from nas.estimation.latency import block_subject, network_subject
+from nas.space.teachers.default_space import default_space
+from nas.space.teachers.load import LoadedTeacher, load
+
+CALIBRATION = Calibration()
+PROTOCOL = LatencyProtocol(seconds=0.6)
+
+
+class Sample:
+    """Random networks and all isolated blocks of the reference teacher's default space.
+
+    Args:
+        networks: How many; all different, the teacher first.
+        seed: Of the draw.
+    """
+
+    def __init__(self, networks: int, seed: int) -> None:
+        self.teacher: LoadedTeacher = load(TeacherRef())
+        denoiser = self.teacher.denoiser
+        self.space = default_space(denoiser.stages, {one.name: denoiser.block(one.name) for one in denoiser.stages})
+        self.architectures = drawn(self.space, networks, seed)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What is to be timed: networks by their choices, then blocks by stage and variant."""
+        networks = [{"kind": "network", "choices": dict(one.choices)} for one in self.architectures]
+        blocks = [
+            {"kind": "block", "stage": choices.stage, "variant": variant}
+            for choices in self.space.stages
+            for variant in choices.variants
+        ]
+        return [*networks, *blocks, {"kind": "block", "stage": "", "variant": TEACHER_VARIANT}]
+
+    def subject(self, row: dict[str, Any]) -> Subject:
+        """A row as the product measures it."""
+        asked: dict[str, Any] = {"teacher": self.teacher.ref, "calibration": CALIBRATION, "protocol": PROTOCOL}
+        if row["kind"] == "network":
+            architecture = Architecture(choices=FrozenDict(row["choices"]))
+            return network_subject(self.teacher, MeasureNetwork(**asked, architecture=architecture, device="host"))
+        stage, variant = row["stage"], row["variant"]
+        return block_subject(self.teacher, MeasureBlock(**asked, stage=stage, variant=variant, device="host"))
+
+
+def drawn(space: SearchSpace, networks: int, seed: int) -> list[Architecture]:
+    """Different architectures: the teacher, then uniformly at random."""
+    generator = random.Random(seed)
+    found: dict[tuple[int, ...], Architecture] = {}
+    first = tuple(0 for _ in space.stages)
+    found[first] = space.decode(first)
+    while len(found) < min(networks, space.size):
+        one = space.sample(generator)
+        found[space.encode(one)] = one
+    return list(found.values())
+
+
+def timed_rows(sample: Sample, device: str, rounds: int, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """Every row with what each round measured.
+
+    Args:
+        sample: What is timed.
+        device: A registered device that has a clock.
+        rounds: How often everything is timed.
+        seed: Of the orders.
+        folder: For the exported graphs; a few tens of megabytes each.
+    """
+    backend: DeviceBackend = DEVICES.get(device)
+    rows = sample.rows()
+    subjects: list[Subject] = []
+    for number, row in enumerate(rows):
+        subject = sample.subject(row)
+        (folder / str(number)).mkdir()
+        path, row["subject"] = subject.onnx(folder / str(number))
+        row["rounds"] = []
+        subjects.append(Subject(None, subject.inputs, path))
+    generator = random.Random(seed)
+    for turn in range(rounds):
+        order = list(range(len(rows)))
+        generator.shuffle(order)
+        for place in order:
+            rows[place]["rounds"].append(in_short(backend.measure(subjects[place], PROTOCOL)))
+        print(f"round {turn + 1} of {rounds} is timed", flush=True)
+    yield from rows
+
+
+def in_short(measured: LatencyMeasurement) -> dict[str, Any]:
+    """What the report needs of a measurement."""
+    return {
+        "median_ms": measured.median_ms,
+        "interval_ms": list(measured.interval_ms),
+        "relative": None if measured.relative is None else list(measured.relative),
+        "canary_ms": statistics.median(measured.canary_ms) if measured.canary_ms else None,
+        "samples": len(measured.samples_ms),
+    }
+
+
+def steadied_ms(rows: list[dict[str, Any]]) -> list[list[float]]:
+    """Milliseconds of every row in every round, on a machine on which the canary takes what it took in the median."""
+    canaries = [one["canary_ms"] for row in rows for one in row["rounds"] if one["canary_ms"] is not None]
+    reference = statistics.median(canaries) if canaries else 0.0
+    return [
+        [one["median_ms"] if one["relative"] is None else one["relative"][0] * reference for one in row["rounds"]]
+        for row in rows
+    ]
