@@ -85,10 +85,13 @@ def report(
     rows: list[dict[str, Any]], graphs: list[Graph], target: Target, setting: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Everything that is written: the document, and tables by title."""
-    by_round = np.array(steadied_ms(rows))
-    of_kind = {kind: [place for place, row in enumerate(rows) if row["kind"] == kind] for kind in ("network", "block")}
+    by_row = steadied_ms(rows)
+    of_kind = {
+        kind: [place for place, row in enumerate(rows) if row["kind"] == kind] for kind in ("network", "block")
+    }
+    by_round = {kind: np.array([by_row[place] for place in places]) for kind, places in of_kind.items()}
     timed = {
-        kind: Timed([graphs[place] for place in places], np.median(by_round[places], axis=1))
+        kind: Timed([graphs[place] for place in places], np.median(by_round[kind], axis=1))
         for kind, places in of_kind.items()
     }
     precision, device, seed = PROTOCOL.precision, setting["device"], setting["seed"]
@@ -108,7 +111,9 @@ def report(
         ),
         "Isolated blocks and the floor, likewise": summary(judgements["block"]),
         "Fitted on isolated blocks, judged on whole networks": transfer,
-        "What was timed, and what rounds disagree about": [spread(kind, one, by_round[of_kind[kind]]) for kind, one in timed.items()],
+        "What was timed, and what rounds disagree about": [
+            spread(kind, one, by_round[kind]) for kind, one in timed.items()
+        ],
         "Calibrated on all": [rates_row(kind, one) for kind, one in fitted.items()] + [rates_row("(prior)", target)],
         "Held-out latencies inside the 95 % interval": [
             {"subjects": kind, "share": coverage(one, target, seed)} for kind, one in timed.items()

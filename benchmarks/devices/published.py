@@ -1,9 +1,9 @@
 """The analytic NPU against published latencies: `python -m benchmarks.devices.published`.
 
 Stable Diffusion 1.5's U-Net and its VAE decoder, from their configurations alone: 512 x 512 pixels, 77 tokens. The
-published figures are of 8-bit weights and 16-bit activations, a precision between the model's int8 and fp16; both are
-shown. `npu-hexagon` was set by these very figures: that it meets them is no prediction, that two networks so different
-are met by one set of rates is what there is to see.
+published figures are of 8-bit weights and 16-bit activations, between the model's int8 and fp16; both are shown.
+`npu-hexagon` was set by the first two figures: that it meets them is no prediction; that one set of rates meets two
+networks so different is what there is to see.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ def unet() -> Graph:
     """Stable Diffusion 1.5's U-Net."""
     from diffusers import UNet2DConditionModel
 
-    inputs = {"sample": torch.zeros(1, 4, 64, 64), "timestep": torch.tensor([500]), "context": torch.zeros(1, 77, 768)}
+    inputs = {
+        "sample": torch.zeros(1, 4, 64, 64),
+        "timestep": torch.tensor([500]),
+        "context": torch.zeros(1, 77, 768),
+    }
     return graph_of(lambda: _Denoiser(UNet2DConditionModel(sample_size=64, cross_attention_dim=768)), inputs)
 
 

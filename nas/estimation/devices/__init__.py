@@ -4,9 +4,9 @@ Importing this package registers every device; a new one costs its file and one 
 latency was taken by a clock on the device it names, or says in its label that it was not.
 """
 
-from nas.estimation.devices import onnxruntime
+from nas.estimation.devices import analytic, onnxruntime
 from nas.estimation.devices.base import DEVICES
 
-DEVICE_MODULES = (onnxruntime,)
+DEVICE_MODULES = (analytic, onnxruntime)
 
 __all__ = ["DEVICES", "DEVICE_MODULES"]

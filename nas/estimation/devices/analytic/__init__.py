@@ -20,8 +20,9 @@ def register_target(path: Path) -> AnalyticDevice:
         SpecError: With every fault of the file.
         ValueError: If the name is taken.
     """
-    target = load_target(path)
-    return DEVICES.register(target.name)(AnalyticDevice(target))
+    device = AnalyticDevice(load_target(path))
+    DEVICES.register(device.target.name)(device)
+    return device
 
 
 for _path in sorted(TARGETS.glob("*.yaml")):

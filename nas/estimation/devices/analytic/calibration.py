@@ -1,6 +1,7 @@
 """Fit a target's rates to measurements of any device: regularised least squares on log residuals.
 
-    minimise  sum of (log estimated - log measured)^2  +  (unknowns / samples)^2 * sum of (log rate - log prior rate)^2
+    minimise  sum of (log estimated - log measured)^2
+              + (unknowns / samples)^2 * sum of (log rate - log prior rate)^2
 
 In logarithms no rate can become negative, and a network of 2 ms counts like one of 200. The prior weighs as much as
 the measurements when there are as many of them as unknowns, and fades with their square.
@@ -112,9 +113,9 @@ def _left_out_residuals(
     fold = np.arange(count) % min(count, FOLDS)
     residuals = np.empty(count)
     for left_out in range(fold.max() + 1):
-        seen = np.flatnonzero(fold != left_out)
+        seen = np.flatnonzero(fold != left_out).tolist()
         rates = fit([plans[place] for place in seen], log_seconds[seen], prior)
-        for place in np.flatnonzero(fold == left_out):
+        for place in np.flatnonzero(fold == left_out).tolist():
             residuals[place] = math.log(plans[place].seconds(rates)) - log_seconds[place]
     return residuals
 

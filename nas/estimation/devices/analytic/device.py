@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nas.domain.device import Device, LatencyProtocol, LayerLatency
 from nas.domain.value import FrozenDict
+from nas.estimation.devices.analytic.target import Target
 from nas.estimation.devices.base import Subject
 from nas.estimation.devices.estimated import Estimate, EstimatedDevice
-from nas.estimation.devices.analytic.target import Target
 
 if TYPE_CHECKING:
     from nas.estimation.devices.analytic.fusion import Group

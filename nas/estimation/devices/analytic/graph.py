@@ -16,6 +16,10 @@ Shape = tuple[int, ...]
 
 LARGEST_VALUE = 4096
 """Elements. Only shapes, axes and indices are computed; they are never larger."""
+LARGEST_SCALES = 8
+"""Elements of a constant that is no integer and still decides a shape: the scales of a Resize."""
+SHAPING = ("Concat", "Unsqueeze", "Slice", "Gather", "Cast", "Identity")
+"""What scales are put together with; other arithmetic on numbers that are no integers never ends in a shape."""
 DOMAINS = ("", "ai.onnx")
 
 
@@ -57,7 +61,10 @@ class Graph:
     @cached_property
     def weight_elements(self) -> int:
         """Elements of all constants that some operator reads."""
-        return sum(self.elements(name) for name in {name for node in self.nodes for name in node.inputs if name} & self.constants)
+        return sum(
+            self.elements(name)
+            for name in {name for node in self.nodes for name in node.inputs if name} & self.constants
+        )
 
 
 def read_graph(path: Path) -> Graph:
@@ -153,7 +160,7 @@ class _Reading:
             shape = _shape(node.input[0], self.types[node.input[0]])
             bounds = {one.name: one.i for one in node.attribute}
             self.values[node.output[0]] = np.array(shape[bounds.get("start", 0) : bounds.get("end")], dtype=np.int64)
-        elif all(name in self.values for name in node.input if name):
+        elif self._matters(node):
             fed = {name: self.values[name] for name in node.input if name}
             for name, value in zip(node.output, ReferenceEvaluator(node).run(None, fed), strict=True):
                 self._keep(name, np.asarray(value))
@@ -161,6 +168,13 @@ class _Reading:
             if name in self.values:
                 value = self.values[name]
                 self._set_type(name, _element_type(value), value.shape)
+
+    def _matters(self, node: Any) -> bool:
+        """Whether a node's value may decide a shape, and can be computed."""
+        given = [self.values.get(name) for name in node.input if name]
+        if any(value is None for value in given):
+            return False
+        return node.op_type in SHAPING or all(value.dtype.kind in "iub" for value in given if value is not None)
 
     def _enter_attribute(self, node: Any) -> None:
         import numpy as np
@@ -178,14 +192,14 @@ class _Reading:
 
         self._set_type(name, tensor.data_type, tensor.dims)
         integers = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.BOOL)
-        is_external = onnx.external_data_helper.uses_external_data(tensor)
-        if tensor.data_type in integers and math.prod(tensor.dims) <= LARGEST_VALUE and not is_external:
+        largest = {onnx.TensorProto.FLOAT: LARGEST_SCALES, **dict.fromkeys(integers, LARGEST_VALUE)}
+        is_small = math.prod(tensor.dims) <= largest.get(tensor.data_type, -1)
+        if is_small and not onnx.external_data_helper.uses_external_data(tensor):
             self.values[name] = onnx.numpy_helper.to_array(tensor)
-        elif tensor.data_type == onnx.TensorProto.FLOAT and math.prod(tensor.dims) <= 8 and not is_external:
-            self.values[name] = onnx.numpy_helper.to_array(tensor)  # scales of a Resize
 
     def _keep(self, name: str, value: Any) -> None:
-        if value.size <= LARGEST_VALUE and value.dtype.kind in "iub":
+        largest = LARGEST_VALUE if value.dtype.kind in "iub" else LARGEST_SCALES
+        if value.size <= largest:
             self.values[name] = value
 
     def _set_type(self, name: str, element_type: int, shape: Iterable[int]) -> None:

@@ -46,13 +46,18 @@ class Line:
 
 def fit_line(quantity: Values, milliseconds: Values) -> Line:
     """Least squares with an intercept, in whichever space has the smaller mean relative error on the same points."""
-    logarithmic = Line(*np.polyfit(np.log(np.maximum(quantity, 1.0)), np.log(milliseconds), 1), is_logarithmic=True)
-    linear = Line(*np.polyfit(quantity, milliseconds, 1), is_logarithmic=False)
+    logarithmic = _line(np.log(np.maximum(quantity, 1.0)), np.log(milliseconds), is_logarithmic=True)
+    linear = _line(quantity, milliseconds, is_logarithmic=False)
 
     def error(line: Line) -> float:
         return float(np.mean(np.abs(line.predict(quantity) / milliseconds - 1)))
 
     return min((linear, logarithmic), key=error)
+
+
+def _line(x: Values, y: Values, *, is_logarithmic: bool) -> Line:
+    slope, intercept = np.polyfit(x, y, 1)
+    return Line(float(slope), float(intercept), is_logarithmic)
 
 
 NAIVE: dict[str, Callable[[Graph], float]] = {"params only": parameters, "MACs only": multiply_accumulates}

@@ -23,7 +23,7 @@ class Operator:
             element is written. `pooling`: a window per output element. `move`: data only changes places.
             `free`: nothing happens, only the shape is read differently.
         cost: Vector operations per element: of the output; of the input for reductions; per element of the window
-            for pooling. What an array operator adds for each output element.
+            for pooling; of input and output for array operators, whose products are counted apart.
     """
 
     kind: Kind
@@ -35,9 +35,12 @@ def _all(kind: Kind, cost: float, *names: str) -> dict[str, Operator]:
 
 
 OPERATORS: dict[str, Operator] = {
-    **_all("array", 0.0, "Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum"),
+    **_all("array", 0.0, "Conv", "ConvTranspose", "MatMul", "Gemm"),
+    **_all("array", 1.0, "Einsum"),  # its operands and its result are transposed to and from plain products
     **_all("elementwise", 1.0, "Add", "Sub", "Mul", "Max", "Min", "Neg", "Abs", "Relu", "Clip", "LeakyRelu", "PRelu"),
-    **_all("elementwise", 1.0, "Where", "Equal", "Greater", "Less", "Not", "And", "Or", "Cast", "Floor", "Ceil", "Round"),
+    **_all(
+        "elementwise", 1.0, "Where", "Equal", "Greater", "Less", "Not", "And", "Or", "Cast", "Floor", "Ceil", "Round"
+    ),
     **_all("elementwise", 2.0, "HardSigmoid", "HardSwish", "QuantizeLinear", "DequantizeLinear"),
     **_all("elementwise", 4.0, "Div", "Sqrt", "Reciprocal"),
     **_all("elementwise", 8.0, "Exp", "Log", "Sigmoid", "Tanh", "Erf", "Elu", "Sin", "Cos", "Pow", "Softplus"),

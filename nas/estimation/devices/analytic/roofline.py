@@ -104,7 +104,8 @@ def plan(graph: Graph, target: Target, precision: Precision) -> Plan:
     stays = _weights_stay(graph, groups, target, width)
     rows = [_row(group, graph, target, width, stays) for group in groups]
     columns = np.array(rows, dtype=np.float64).reshape(len(rows), 6).T
-    return Plan(tuple(groups), *columns, overlaps=target.overlaps)
+    array, instead, vector, memory, elsewhere_s, switch_s = columns
+    return Plan(tuple(groups), array, instead, vector, memory, elsewhere_s, switch_s, target.overlaps)
 
 
 def is_free(node: Node, target: Target) -> bool:
@@ -118,9 +119,7 @@ def _is_supported(node: Node, target: Target) -> bool:
 
 
 def _refuse_unsupported(graph: Graph, target: Target) -> None:
-    lacking = {
-        node.operator for node in graph.nodes if not is_free(node, target) and not _is_supported(node, target)
-    }
+    lacking = {node.operator for node in graph.nodes if not is_free(node, target) and not _is_supported(node, target)}
     if lacking and target.fallback is None:
         raise EvaluationError(
             f"{target.name} cannot run {', '.join(sorted(lacking))}, and has no processor to fall back on.",

@@ -17,8 +17,6 @@ from nas.domain.value import FrozenDict, Value
 from nas.errors import Fault, SpecError, nearest
 from nas.estimation.devices.analytic.operators import OPERATORS
 
-SCHEMA_VERSION = 1
-
 Rate = Annotated[float, Field(gt=0, le=1e18)]
 Microseconds = Annotated[float, Field(ge=0, le=1e7)]
 Granularity = Annotated[int, Field(ge=1, le=4096)]
@@ -89,7 +87,7 @@ class Target(Value):
         sources: Where each figure comes from, by field name.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
     meaning: Annotated[str, Field(min_length=1, max_length=500)]
     soc: Annotated[str, Field(min_length=1, max_length=200)]
@@ -133,7 +131,15 @@ class Target(Value):
         return self
 
 
-SOURCED = ("macs_per_s", "vector_ops_per_s", "memory_bytes_per_s", "sram_bytes", "granules", "launch_us", "inference_us")
+SOURCED = (
+    "macs_per_s",
+    "vector_ops_per_s",
+    "memory_bytes_per_s",
+    "sram_bytes",
+    "granules",
+    "launch_us",
+    "inference_us",
+)
 """Figures that nobody should have to believe without knowing who says so."""
 
 
@@ -174,7 +180,9 @@ def write_target(target: Target, path: Path) -> None:
 def _faults_of_names(document: dict[str, Any]) -> list[Fault]:
     """Operators that nobody knows, and figures without a source."""
     supported, costs = document.get("supported"), document.get("vector_costs")
-    named = [(f"/supported/{place}", one) for place, one in enumerate(supported if isinstance(supported, list) else ())]
+    named = [
+        (f"/supported/{place}", one) for place, one in enumerate(supported if isinstance(supported, list) else ())
+    ]
     named += [(f"/vector_costs/{one}", one) for one in (costs if isinstance(costs, dict) else ())]
     faults = [
         Fault(where, f"is no operator that the model knows: {one}", nearest(str(one), OPERATORS))

@@ -61,7 +61,9 @@ def vector_operations(node: Node, graph: Graph, cost: float) -> float:
     if kind == "reduction":
         return cost * graph.elements(node.inputs[0])
     if kind == "pooling":
-        return cost * written * math.prod(node.attributes["kernel_shape"])
+        return cost * written * float(math.prod(node.attributes["kernel_shape"]))
+    if kind == "array" and cost:
+        return cost * (written + sum(graph.elements(name) for name in node.inputs if name))
     return cost * written
 
 
@@ -117,7 +119,10 @@ def _summation(node: Node, graph: Graph) -> Product:
         return math.prod(sizes[letter] for letter in letters)
 
     return Product(
-        extent(left & right & kept), extent((left - right) & kept), extent((left | right) - kept), extent((right - left) & kept)
+        extent(left & right & kept),
+        extent((left - right) & kept),
+        extent((left | right) - kept),
+        extent((right - left) & kept),
     )
 
 

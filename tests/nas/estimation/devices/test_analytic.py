@@ -214,7 +214,7 @@ def test_products_written_as_sums_over_letters_are_counted(
 def test_the_graph_holds_the_multiply_accumulates_that_torch_counts(
     teacher: LoadedTeacher, calibration: Calibration, tmp_path: Path
 ) -> None:
-    choices = FrozenDict({"E1": "linattn", "D3": "dwsep", "D2": "narrow50"})
+    choices = FrozenDict({"E1": "linattn", "D3": "dwsep", "D2": "ff50"})
     payload = MeasureNetwork(
         teacher=teacher.ref,
         calibration=calibration,
@@ -387,7 +387,9 @@ def test_three_measurements_leave_the_rates_near_the_prior_and_say_so(tmp_path: 
 
 
 def test_a_calibrated_target_survives_being_written_and_is_another_device(tmp_path: Path) -> None:
-    fitted = calibrate(load_target(TARGETS / "cpu-core.yaml"), observations(tmp_path, 12), precision="fp32", device="d")
+    fitted = calibrate(
+        load_target(TARGETS / "cpu-core.yaml"), observations(tmp_path, 12), precision="fp32", device="d"
+    )
     write_target(fitted, tmp_path / "fitted.yaml")
     assert load_target(tmp_path / "fitted.yaml") == fitted
     assert "fitted to 12" in fitted.sources["launch_us"]
