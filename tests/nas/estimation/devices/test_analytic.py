@@ -3,67 +3,27 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 import torch
-import yaml
-from onnx import TensorProto, helper
+from onnx import helper
 from torch import nn
 
 from nas.domain.architecture import Architecture
-from nas.domain.device import LatencyProtocol
 from nas.domain.job import MeasureNetwork
 from nas.domain.teacher import Calibration
 from nas.domain.value import FrozenDict
-from nas.errors import EvaluationError, NotCounted, NotFound, SpecError
+from nas.errors import EvaluationError, NotCounted
 from nas.estimation.cost import flops_by_torch
-from nas.estimation.devices import DEVICES
-from nas.estimation.devices.analytic import TARGETS, AnalyticDevice, Target, load_target, write_target
-from nas.estimation.devices.analytic.calibration import ENOUGH, Observation, calibrate
+from nas.estimation.devices.analytic import AnalyticDevice
 from nas.estimation.devices.analytic.graph import Graph, read_graph
-from nas.estimation.devices.analytic.naive import fit_line, scores
-from nas.estimation.devices.analytic.roofline import plan, rates_of
-from nas.estimation.devices.analytic.target import Fallback, Granules
+from nas.estimation.devices.analytic.roofline import plan
+from nas.estimation.devices.analytic.target import Granules
 from nas.estimation.devices.analytic.work import macs
 from nas.estimation.devices.base import Subject
 from nas.estimation.latency import network_subject
 from nas.space.teachers.load import LoadedTeacher
-
-PROTOCOL = LatencyProtocol()
-PLAIN = Target(
-    name="plain",
-    meaning="Round figures.",
-    soc="paper",
-    macs_per_s=FrozenDict({"fp32": 1e9, "int8": 4e9}),
-    vector_ops_per_s=FrozenDict({"fp32": 1e8, "int8": 1e8}),
-    memory_bytes_per_s=1e9,
-    sram_bytes=2**30,
-    launch_us=10.0,
-    inference_us=100.0,
-    relative_uncertainty=0.3,
-    sources=FrozenDict({"macs_per_s": "made up"}),
-)
-PROCESSOR = Fallback(macs_per_s=1e12, vector_ops_per_s=1e12, memory_bytes_per_s=1e12, switch_us=50.0)
-
-
-def model(folder: Path, nodes: list[Any], inputs: dict[str, list[Any]], weights: dict[str, list[int]]) -> Path:
-    """An ONNX file whose last node's output is its own."""
-    graph = helper.make_graph(
-        nodes,
-        "graph",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
-        [
-            helper.make_tensor(name, TensorProto.FLOAT, shape, np.zeros(math.prod(shape), np.float32))
-            for name, shape in weights.items()
-        ],
-    )
-    path = folder / "graph.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
-    return path
+from tests.nas.estimation.devices.graphs import PLAIN, PROCESSOR, PROTOCOL, milliseconds, model
 
 
 def convolution(folder: Path, channels: int = 64, groups: int = 1, then: tuple[str, ...] = ()) -> Graph:
@@ -71,10 +31,6 @@ def convolution(folder: Path, channels: int = 64, groups: int = 1, then: tuple[s
     nodes = [helper.make_node("Conv", ["x", "w"], ["y0"], pads=[1, 1, 1, 1], group=groups)]
     nodes += [helper.make_node(one, [f"y{place}"], [f"y{place + 1}"]) for place, one in enumerate(then)]
     return read_graph(model(folder, nodes, {"x": [1, 32, 16, 16]}, {"w": [channels, 32 // groups, 3, 3]}))
-
-
-def milliseconds(graph: Graph, target: Target, precision: Any = "fp32") -> float:
-    return plan(graph, target, precision).seconds(rates_of(target, precision)) * 1e3
 
 
 def test_a_convolution_takes_what_one_computes_by_hand(tmp_path: Path) -> None:
@@ -226,7 +182,7 @@ def test_the_graph_holds_the_multiply_accumulates_that_torch_counts(
     counted = flops_by_torch(subject.module, tuple(subject.inputs.values()))
     graph = read_graph(subject.onnx(tmp_path)[0])
     assert macs(graph) == counted.macs
-    assert graph.weight_elements == pytest.approx(counted.params, rel=0.01)  # shapes are constants, too
+    assert graph.weight_elements == pytest.approx(counted.params, rel=0.02)  # shapes are constants, too
 
 
 def test_the_subject_of_an_estimate_does_not_depend_on_weights() -> None:
@@ -246,167 +202,3 @@ def test_the_interval_follows_the_uncertainty_of_the_target(tmp_path: Path) -> N
     )
     assert sure.interval_ms[1] / sure.median_ms == pytest.approx(math.exp(0.196))
     assert unsure.interval_ms[0] < sure.interval_ms[0] < sure.median_ms < sure.interval_ms[1] < unsure.interval_ms[1]
-
-
-# ------------------------------------------------------------------------------------------------------ targets
-
-
-def test_every_packaged_target_is_a_device_under_its_own_name() -> None:
-    files = sorted(TARGETS.glob("*.yaml"))
-    assert len(files) >= 2
-    for file in files:
-        target = load_target(file)
-        assert target.name == file.stem
-        device = DEVICES.get(target.name)
-        assert isinstance(device, AnalyticDevice)
-        assert device.target == target
-        assert device.describe(PROTOCOL.evolve(precision=target.precisions[0])).kind == "model"
-
-
-def test_a_target_survives_being_written(tmp_path: Path) -> None:
-    for file in TARGETS.glob("*.yaml"):
-        target = load_target(file)
-        write_target(target, tmp_path / file.name)
-        assert load_target(tmp_path / file.name) == target
-
-
-def test_another_figure_is_another_device() -> None:
-    faster = PLAIN.evolve(launch_us=5.0)
-    one, other = (AnalyticDevice(target).describe(PROTOCOL) for target in (PLAIN, faster))
-    assert one != other
-
-
-def test_a_precision_that_a_target_does_not_run_is_refused(tmp_path: Path) -> None:
-    subject = Subject(None, {}, model(tmp_path, [helper.make_node("Relu", ["x"], ["y"])], {"x": [1, 8]}, {}))
-    with pytest.raises(EvaluationError, match="fp32, int8"):
-        AnalyticDevice(PLAIN).measure(subject, PROTOCOL.evolve(precision="fp16"))
-
-
-def test_every_fault_of_a_target_is_told_with_its_place_and_the_nearest_right_value(tmp_path: Path) -> None:
-    document = yaml.safe_load((TARGETS / "cpu-core.yaml").read_text())
-    document["lanch_us"] = document.pop("launch_us")
-    document["memory_bytes_per_s"] = "1e10"
-    document["macs_per_s"] = {"fp23": 1e9}
-    document["supported"] = ["Conv", "MatMull"]
-    document["relative_uncertainty"] = -1
-    del document["sources"]["granules"]
-    path = tmp_path / "target.yaml"
-    path.write_text(yaml.safe_dump(document))
-    with pytest.raises(SpecError) as caught:
-        load_target(path)
-    faults = {fault.pointer: fault for fault in caught.value.faults}
-    assert {
-        "/launch_us",
-        "/lanch_us",
-        "/memory_bytes_per_s",
-        "/macs_per_s/fp23",
-        "/supported/1",
-        "/relative_uncertainty",
-        "/sources/granules",
-    } <= set(faults)
-    assert faults["/lanch_us"].nearest == "launch_us"
-    assert faults["/memory_bytes_per_s"].nearest == "10000000000.0"
-    assert faults["/macs_per_s/fp23"].nearest == "fp32"
-    assert faults["/supported/1"].nearest == "MatMul"
-
-
-@pytest.mark.parametrize("text", ["name: [", "- a list", "", "!!python/object:os.system {}"])
-def test_what_is_no_target_at_all_is_a_fault_and_no_crash(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "target.yaml"
-    path.write_text(text)
-    with pytest.raises(SpecError):
-        load_target(path)
-
-
-def test_a_target_that_is_not_there_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFound):
-        load_target(tmp_path / "none.yaml")
-
-
-# -------------------------------------------------------------------------------------------------- calibration
-
-TRUE = PLAIN.evolve(
-    macs_per_s=FrozenDict({"fp32": 3e9, "int8": 12e9}),
-    vector_ops_per_s=FrozenDict({"fp32": 4e7, "int8": 4e7}),
-    memory_bytes_per_s=3e8,
-    launch_us=40.0,
-    inference_us=300.0,
-    sram_bytes=2**15,
-)
-PRIOR = PLAIN.evolve(sram_bytes=2**15)
-
-
-def observations(folder: Path, count: int, noise: float = 0.0) -> list[Observation]:
-    """Networks that are bound by one thing each, as the true target would run them."""
-    generator = np.random.default_rng(0)
-    found = []
-    for number in range(count):
-        channels, pixels = int(generator.integers(1, 64)), int(generator.integers(2, 48))
-        nodes = [helper.make_node("Conv", ["x", "w"], ["y0"], pads=[1, 1, 1, 1])]
-        for place in range(int(generator.integers(0, 12))):
-            operator = ("Softmax", "Transpose", "Softmax")[number % 3]
-            nodes.append(helper.make_node(operator, [f"y{place}"], [f"y{place + 1}"]))
-        path = model(folder, nodes, {"x": [1, channels, pixels, pixels]}, {"w": [channels, channels, 3, 3]})
-        graph = read_graph(path)
-        seconds = milliseconds(graph, TRUE) * math.exp(noise * generator.standard_normal())
-        found.append(Observation(graph, seconds))
-    return found
-
-
-def fitted_rates(target: Target) -> np.ndarray[Any, Any]:
-    rates = rates_of(target, "fp32")
-    return np.log(
-        [rates.macs_per_s, rates.vector_ops_per_s, rates.memory_bytes_per_s, rates.launch_s, rates.inference_s]
-    )
-
-
-def test_calibration_finds_the_rates_behind_exact_measurements(tmp_path: Path) -> None:
-    fitted = calibrate(PRIOR, observations(tmp_path, 60), precision="fp32", device="paper", name="fitted")
-    assert np.exp(np.abs(fitted_rates(fitted) - fitted_rates(TRUE))).max() < 1.25
-    assert fitted.macs_per_s["int8"] / fitted.macs_per_s["fp32"] == pytest.approx(4.0)
-    assert fitted.relative_uncertainty < 0.05
-    assert fitted.calibration is not None
-    assert (fitted.calibration.samples, fitted.name, fitted.calibration.prior) == (60, "fitted", "plain")
-
-
-def test_the_uncertainty_is_that_of_the_measurements_left_out(tmp_path: Path) -> None:
-    fitted = calibrate(PRIOR, observations(tmp_path, 60, noise=0.2), precision="fp32", device="paper")
-    assert 0.15 < fitted.relative_uncertainty < 0.3
-
-
-def test_three_measurements_leave_the_rates_near_the_prior_and_say_so(tmp_path: Path) -> None:
-    many, few = (
-        calibrate(PRIOR, observations(tmp_path, count), precision="fp32", device="paper") for count in (60, 3)
-    )
-    away = [np.linalg.norm(fitted_rates(one) - fitted_rates(PRIOR)) for one in (few, many)]
-    assert away[0] < 0.4 * away[1]
-    assert few.calibration is not None
-    assert "Too few" in few.calibration.note
-    assert few.relative_uncertainty >= PRIOR.relative_uncertainty
-    assert len(observations(tmp_path, 3)) < ENOUGH
-
-
-def test_a_calibrated_target_survives_being_written_and_is_another_device(tmp_path: Path) -> None:
-    fitted = calibrate(
-        load_target(TARGETS / "cpu-core.yaml"), observations(tmp_path, 12), precision="fp32", device="d"
-    )
-    write_target(fitted, tmp_path / "fitted.yaml")
-    assert load_target(tmp_path / "fitted.yaml") == fitted
-    assert "fitted to 12" in fitted.sources["launch_us"]
-    assert AnalyticDevice(fitted).describe(PROTOCOL).labels["calibrated on"] == "12 of d"
-
-
-def test_nothing_to_calibrate_with_is_told(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="nothing to calibrate"):
-        calibrate(PRIOR, [], precision="fp32", device="paper")
-    with pytest.raises(EvaluationError, match="fp32 or int8"):
-        calibrate(PRIOR, observations(tmp_path, 3), precision="fp16", device="paper")
-
-
-def test_a_line_takes_the_space_that_serves_it_better() -> None:
-    quantity = np.array([1e6, 2e6, 4e6, 8e6, 16e6])
-    assert not fit_line(quantity, 3.0 + quantity / 1e6).is_logarithmic
-    assert fit_line(quantity, np.sqrt(quantity)).is_logarithmic
-    perfect = fit_line(quantity, 3.0 + quantity / 1e6).predict(quantity)
-    assert scores(perfect, 3.0 + quantity / 1e6)["kendall_tau"] == pytest.approx(1.0)
-    assert scores(perfect, 3.0 + quantity / 1e6)["mean_relative_error"] == pytest.approx(0.0, abs=1e-9)
