@@ -50,15 +50,15 @@ def main() -> None:
     if options.report:
         kept = json.loads((options.results / f"{name}.json").read_text(encoding="utf-8"))
         setting, rows = kept["setting"], kept["rows"]
+        graphs = graphs_of(Sample(setting["networks"], setting["seed"]), rows)
     else:
         setting = {"networks": options.networks, "device": options.device, "seed": options.seed}
         with tempfile.TemporaryDirectory() as folder:
             sample = Sample(options.networks, options.seed)
-            rows = list(timed_rows(sample, options.device, options.rounds, options.seed, Path(folder)))
+            rows, graphs = timed_rows(sample, options.device, options.rounds, options.seed, Path(folder))
         options.results.mkdir(parents=True, exist_ok=True)
         kept = {"setting": setting, "rows": rows}
         (options.results / f"{name}.json").write_text(json.dumps(kept), encoding="utf-8")  # before anything can fail
-    graphs = graphs_of(Sample(setting["networks"], setting["seed"]), rows)
     document, tables = report(rows, graphs, load_target(options.target), setting)
     write_results(name, document, tables, options.results)
     for title, table in tables.items():

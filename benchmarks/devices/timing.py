@@ -12,7 +12,6 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from nas.domain.teacher import Calibration, TeacherRef
 from nas.domain.value import FrozenDict
 from nas.errors import EvaluationError
 from nas.estimation.devices import DEVICES
+from nas.estimation.devices.analytic.graph import Graph, read_graph
 from nas.estimation.devices.base import Subject
 from nas.estimation.devices.timed import TimedDevice
 from nas.estimation.latency import block_subject, network_subject
@@ -96,8 +96,10 @@ def drawn(space: SearchSpace, networks: int, seed: int) -> list[Architecture]:
     return list(found.values())
 
 
-def timed_rows(sample: Sample, device: str, rounds: int, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """Every row with what each round measured.
+def timed_rows(
+    sample: Sample, device: str, rounds: int, seed: int, folder: Path
+) -> tuple[list[dict[str, Any]], list[Graph]]:
+    """Every row with what each round measured, and the graphs that were timed.
 
     Args:
         sample: What is timed.
@@ -112,11 +114,13 @@ def timed_rows(sample: Sample, device: str, rounds: int, seed: int, folder: Path
     clock = CLOCKS.get(device, time.perf_counter)
     rows = sample.rows()
     subjects: list[Subject] = []
+    graphs: list[Graph] = []
     for number, row in enumerate(rows):
         subject = sample.subject(row)
         (folder / str(number)).mkdir()
         path, row["subject"] = subject.onnx(folder / str(number))
         row["rounds"] = []
+        graphs.append(read_graph(path))
         subjects.append(Subject(None, subject.inputs, path))
     generator = random.Random(seed)
     for turn in range(rounds):
@@ -125,7 +129,7 @@ def timed_rows(sample: Sample, device: str, rounds: int, seed: int, folder: Path
         for place in order:
             rows[place]["rounds"].append(in_short(backend.measure(subjects[place], PROTOCOL, clock)))
         print(f"round {turn + 1} of {rounds} is timed", flush=True)
-    yield from rows
+    return rows, graphs
 
 
 def in_short(measured: LatencyMeasurement) -> dict[str, Any]:
