@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from api.faults import pointer
 from nas.domain.cost import ExactCosts
+from nas.domain.faults import pointer
 from nas.domain.metric import FIDELITY_METRICS, LATENCY, METRIC_BY_NAME, TABLE_LATENCY, is_exact
 from nas.domain.search import LatencySpec, SearchSpec, TimedOn
 from nas.domain.search_space import SearchSpace, StageChoices

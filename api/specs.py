@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.documents import as_json, read_document
-from api.faults import faults_of, place_of
 from api.spec_checks import TeacherFacts, faults_against_teacher, faults_of_meaning, space_of
+from nas.domain.faults import faults_of, place_of
 from nas.domain.search import SearchSpec
 from nas.domain.search_space import SearchSpace
 from nas.domain.value import Value

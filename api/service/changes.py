@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from api.access import Caller
-from api.faults import faults_of
 from api.service.ledger import note, tell
 from api.service.submissions import require_quota
 from api.service.visible import visible_search
 from api.spec_checks import faults_of_bounds, unattainable_bounds
 from nas.domain.cost import ExactCosts
+from nas.domain.faults import faults_of
 from nas.domain.lifecycle import Intent, SearchStatus
 from nas.domain.objective import Problem
 from nas.domain.search import Search, SearchSpec

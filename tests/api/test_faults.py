@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from api.faults import faults_of
+from nas.domain.faults import faults_of
 
 
 class Bound(BaseModel):

@@ -6,6 +6,7 @@ latency was taken by a clock on the device it names, or says in its label that i
 
 from nas.estimation.devices import (
     adb,
+    analytic,
     cuda,
     ethos_u,
     litert,
@@ -17,6 +18,6 @@ from nas.estimation.devices import (
 )
 from nas.estimation.devices.base import DEVICES
 
-DEVICE_MODULES = (adb, cuda, ethos_u, litert, onnxruntime, openvino, qai_hub, torch_compile, torch_eager)
+DEVICE_MODULES = (adb, analytic, cuda, ethos_u, litert, onnxruntime, openvino, qai_hub, torch_compile, torch_eager)
 
 __all__ = ["DEVICES", "DEVICE_MODULES"]

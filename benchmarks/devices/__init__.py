@@ -1,0 +1,1 @@
+"""How fast, and how well that is predicted: devices held to a clock."""
