@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import administer, insight, inspect, model, run, serve, steer, teacher, upkeep
+from api.cli import administer, device, insight, inspect, model, run, serve, steer, teacher, upkeep
 from api.cli.console import run_guarded
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ insight.register(app)
 model.register(app)
 serve.register(app)
 upkeep.register(app)
+device.register(app)
 app.add_typer(administer.keys, name="key", rich_help_panel="Administration")
 app.add_typer(administer.projects, name="project", rich_help_panel="Administration")
 app.add_typer(teacher.app, name="teacher", rich_help_panel="Models")

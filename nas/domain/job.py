@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from nas.domain.architecture import Architecture
-from nas.domain.device import LatencyMeasurement, LatencyProtocol
+from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol
 from nas.domain.library import Distillation, LibraryEntry, NetworkFloor
 from nas.domain.metric import Measurement
 from nas.domain.teacher import Calibration, TeacherRef
@@ -70,23 +70,34 @@ class DistillBlock(Payload):
     variant: str
 
 
-class MeasureBlock(Payload):
+class Measure(Payload):
+    """Base of payloads that take a device."""
+
+    device: str
+    protocol: LatencyProtocol
+
+    def key_on(self, device: Device) -> str:
+        """Key of a result of this very device: what a device of that name measured before may be outdated."""
+        return digest_of({**self._identity(), "fingerprint": device.digest})
+
+    def key_of(self, result: Result) -> str:
+        """That of the device that measured."""
+        return self.key_on(result.device) if isinstance(result, LatencyMeasurement) else self.key
+
+
+class MeasureBlock(Measure):
     """Time one isolated (stage, variant) on a device. An empty stage is the floor: stem and head."""
 
     kind: Literal["measure_block"] = "measure_block"
     stage: str
     variant: str
-    device: str
-    protocol: LatencyProtocol
 
 
-class MeasureNetwork(Payload):
+class MeasureNetwork(Measure):
     """Time an assembled network on a device."""
 
     kind: Literal["measure_network"] = "measure_network"
     architecture: Architecture
-    device: str
-    protocol: LatencyProtocol
 
 
 class EvaluateArchitecture(Payload):
@@ -239,6 +250,8 @@ class Job(Value):
     """A payload with the resources and the time it may take.
 
     Attributes:
+        timeout_s: How long it may run.
+        queue_timeout_s: How long a job that takes a device may wait for it; the wait does not count as running.
         search: Who asked first, for logs; like trial and attempt no part of the key.
         trial: Number of the trial; -1 for a job that belongs to none.
         attempt: Which attempt of the trial this is, from 1; 0 for a job without a trial.
@@ -247,6 +260,7 @@ class Job(Value):
     payload: AnyPayload
     resources: Resources = Resources()
     timeout_s: Annotated[float, Field(gt=0)] = 3600.0
+    queue_timeout_s: Annotated[float, Field(gt=0)] = 3600.0
     search: str = ""
     trial: int = -1
     attempt: int = 0
@@ -255,6 +269,11 @@ class Job(Value):
     def key(self) -> str:
         """The payload's key."""
         return self.payload.key
+
+    @property
+    def device(self) -> str:
+        """Name of the device that it takes; empty for a job that takes none."""
+        return self.payload.device if isinstance(self.payload, Measure) else ""
 
 
 class Failure(Value):
