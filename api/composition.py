@@ -20,7 +20,7 @@ from nas.engine.loop import SearchLoop
 from nas.engine.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from api.settings import Settings
     from nas.engine.advice import Adviser
@@ -45,12 +45,16 @@ class SystemClock:
         time.sleep(seconds)
 
 
-def registered_names() -> dict[str, tuple[str, ...]]:
-    """Names that a spec may use, by kind."""
+def registered_names(devices: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Names that a spec may use, by kind.
+
+    Args:
+        devices: Names that device workers gave, beside the registered ones.
+    """
     from nas.estimation.devices import DEVICES
     from nas.strategy.base import STRATEGIES
 
-    return {"strategy": STRATEGIES.names(), "device": DEVICES.names()}
+    return {"strategy": STRATEGIES.names(), "device": tuple(sorted({*DEVICES.names(), *devices}))}
 
 
 def check_spec_file(path: Path, installation: Installation) -> CheckedSpec:

@@ -67,11 +67,12 @@ def device_worker(
         signal.signal(number, lambda *_: stop.set())
     offer = look_at_device(device, backend or device, _labels(label or []), is_shared=shared, data=data)
     canary = f", canary {offer.canary_ms:.3f} ms" if offer.canary_ms else ""
+    made = f"{offer.device.kind}, {offer.device.runtime}{canary}"
 
     def up() -> None:
         answer(
             {"address": target, "fingerprint": offer.fingerprint, "offer": offer.model_dump(mode="json")},
-            f"Device [bold]{offer.name}[/] is offered at {target} ({offer.device.kind}, {offer.device.runtime}{canary}).",
+            f"Device [bold]{offer.name}[/] is offered at {target} ({made}).",
             f"  fingerprint  {offer.fingerprint[:12]}\n  stop         Ctrl-C",
             as_json=as_json,
         )

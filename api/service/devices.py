@@ -25,6 +25,12 @@ def device_documents(service: Service) -> list[Document]:
     return [_document(name, meanings.get(name, ""), states.get(name)) for name in sorted({*meanings, *states})]
 
 
+def device_names(service: Service) -> set[str]:
+    """Names of devices that a coordinator has seen of late, beside the registered ones."""
+    with service.reader() as uow:
+        return {state.name for state, _ in uow.devices.seen() if state.device is not None}
+
+
 def standing(seen: Iterable[tuple[DeviceState, float]]) -> dict[str, DeviceState]:
     """One state for each device.
 
