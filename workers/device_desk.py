@@ -38,12 +38,14 @@ class DeviceDesk:
         self._leases: dict[int, Lease] = {}
         self._numbers = itertools.count(1)
         self._outcomes: list[Outcome] = []
+        self._names: set[str] = set()
         self._told: dict[str, DeviceState] = {}
 
     def submit(self, job: Job, now: float) -> None:
         """Have a job wait for its device; a key in flight is a no-op."""
         if job.key not in self:
             self._waiting[job.key] = Waiting(job, now)
+            self._names.add(job.device)
 
     def __contains__(self, key: object) -> bool:
         return key in self._waiting or any(lease.job.key == key for lease in self._leases.values())
@@ -60,6 +62,7 @@ class DeviceDesk:
         for node, offer in offers.items():
             if node not in self._stands or self._stands[node].offer != offer:
                 self._stands[node] = Stand(offer.name, offer)
+                self._names.add(offer.name)
         ended = []
         for lease in [one for one in self._leases.values() if not one.is_here]:
             if lease.node is not None and lease.node not in self._stands:
@@ -164,9 +167,7 @@ class DeviceDesk:
 
     def states(self, now: float) -> tuple[DeviceState, ...]:
         """How every device stands that was ever seen here or asked for, by name."""
-        asked = {waited.job.device for waited in self._waiting.values()}
-        here = {name for name, why in self._here().items() if not why}
-        names = {stand.name for _, stand in self._all()} | asked | here | self._told.keys()
+        names = self._names | {name for name, why in self._here().items() if not why}
         self._told = {name: self._state(name, now) for name in sorted(names)}
         return tuple(self._told.values())
 
