@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol
 from nas.domain.device_state import DeviceOffer, drift_of, has_drifted
-from nas.domain.job import Job, Measure, Result
+from nas.domain.job import Job, Result
+from nas.domain.payload import Measure
 from nas.errors import TransientError
 from nas.ports import Workspace
 from workers.device_stand import DRIFTED, drifted

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nas.domain.job import Job, Measure, Outcome
+from nas.domain.job import Job, Outcome
+from nas.domain.payload import Measure
 from nas.ports import Workspace
 from workers.executor import Execute, alone, device_lock, run_job
 from workers.offered_device import OfferedDevice, offered_here

@@ -11,42 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from nas.domain.architecture import Architecture
-from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol
+from nas.domain.device import LatencyMeasurement
 from nas.domain.library import Distillation, LibraryEntry, NetworkFloor
 from nas.domain.metric import Measurement
-from nas.domain.teacher import Calibration, TeacherRef
+from nas.domain.payload import Measure, Payload
 from nas.domain.value import FrozenDict, Value, digest_of
 
 LONGEST_LOG = 16 * 1024
 """Characters of a job's log that travel with its outcome."""
-
-
-class Payload(Value):
-    """Base of job payloads."""
-
-    teacher: TeacherRef
-    calibration: Calibration
-
-    @property
-    def key(self) -> str:
-        """Identity of the work: where the teacher's files lie does not matter, what they hold does."""
-        return digest_of(self._identity())
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Keys under which a journal may hold a result of this work, the best one first."""
-        return (self.key,)
-
-    def key_of(self, result: Result) -> str:
-        """The one of `keys` under which a result of this work is entered."""
-        del result
-        return self.key
-
-    def _identity(self) -> dict[str, Any]:
-        document: dict[str, Any] = self.model_dump(mode="json")
-        if self.teacher.fingerprint:
-            document["teacher"] = self.teacher.fingerprint
-        return document
 
 
 class CaptureFeatures(Payload):
@@ -68,21 +40,6 @@ class DistillBlock(Payload):
     distillation: Distillation
     stage: str
     variant: str
-
-
-class Measure(Payload):
-    """Base of payloads that take a device."""
-
-    device: str
-    protocol: LatencyProtocol
-
-    def key_on(self, device: Device) -> str:
-        """Key of a result of this very device: what a device of that name measured before may be outdated."""
-        return digest_of({**self._identity(), "fingerprint": device.digest})
-
-    def key_of(self, result: Result) -> str:
-        """That of the device that measured."""
-        return self.key_on(result.device) if isinstance(result, LatencyMeasurement) else self.key
 
 
 class MeasureBlock(Measure):
@@ -141,7 +98,7 @@ class EvaluateArchitecture(Payload):
         """Where searches find what was stopped under anybody's limits; whoever takes it has to check it."""
         return digest_of({**self.whole._identity(), "stopped": True})
 
-    def key_of(self, result: Result) -> str:
+    def key_of(self, result: Value) -> str:
         """That of the whole evaluation unless it was stopped: then only those with the same limits may take it."""
         return self.key if isinstance(result, Evaluation) and result.is_partial else self.whole.key
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from nas.domain.device import LatencyMeasurement
-from nas.domain.job import Job, Measure, Result
+from nas.domain.job import Job, Result
+from nas.domain.payload import Measure
 
 
 def nonsense(job: Job, result: Result | None) -> str:

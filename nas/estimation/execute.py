@@ -18,13 +18,13 @@ from nas.domain.job import (
     ExportedNetwork,
     FeatureSet,
     Job,
-    Measure,
     MeasureBlock,
     MeasureNetwork,
     Resources,
     Result,
 )
 from nas.domain.library import LibraryEntry, NetworkFloor
+from nas.domain.payload import Measure
 from nas.ports import Workspace
 from nas.registry import Registry
 

@@ -30,7 +30,7 @@ class ObedientWorkers:
         self._news: queue.SimpleQueue[Outcome | WorkersLost | None] = queue.SimpleQueue()
 
     def cpus_of(self, job: Job) -> float:
-        return job.resources.cpus
+        return 0.0 if job.key in self.waiting else job.resources.cpus
 
     def submit(self, job: Job) -> None:
         assert job.key not in self.at_work
