@@ -95,11 +95,11 @@ class DeviceLeases:
         stopped = [lease.job.key for lease in ended if self._in_pool.pop(lease.job.key, None) is not None]
         for lease in ended:
             self._drop(lease)
-        for lease in self._desk.start(now):
-            self._begin(lease)
-        for seat in self._seats[:]:
+        for seat in self._seats[:]:  # before the next job takes it, or others would never have the device
             if seat.lease is None and (now - seat.idle_since > IDLE_S or now - seat.held_since > LONGEST_HOLD_S):
                 self._dismiss(seat)
+        for lease in self._desk.start(now):
+            self._begin(lease)
         return self._desk.outcomes(), stopped
 
     def due_in_s(self) -> float:
