@@ -20,7 +20,7 @@ from nas.engine.loop import SearchLoop
 from nas.engine.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from api.settings import Settings
     from nas.engine.advice import Adviser
@@ -45,13 +45,18 @@ class SystemClock:
         time.sleep(seconds)
 
 
-def registered_names() -> dict[str, tuple[str, ...]]:
-    """Names that a spec may use, by kind."""
+def registered_names(devices: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Names that a spec may use, by kind.
+
+    Args:
+        devices: Names that device workers gave, beside the registered ones.
+    """
     from nas.estimation.devices import DEVICES
     from nas.strategy.base import STRATEGIES
 
     precisions = {f"precision of {name}": tuple(device.precisions) for name, device in DEVICES}
-    return {"strategy": STRATEGIES.names(), "device": DEVICES.names(), **precisions}
+    known = tuple(sorted({*DEVICES.names(), *devices}))
+    return {"strategy": STRATEGIES.names(), "device": known, **precisions}
 
 
 def check_spec_file(path: Path, installation: Installation) -> CheckedSpec:

@@ -172,6 +172,10 @@ class DirectoryWorkspace:
         """Folder of checkpoints of unfinished jobs; may vanish at any time without harm."""
         return made_folder(self.root / "scratch")
 
+    def moved_to(self, root: Path) -> DirectoryWorkspace:
+        """The same below another root; artifacts and results stay where machines share them."""
+        return DirectoryWorkspace(root, None if self.kept == self.root else self.kept)
+
     def leftovers(self) -> Iterator[StoredFile]:
         """Files that nobody will ever read: half-written by a killed process, or set aside as damaged."""
         for part in ("artifacts", "journal"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, select, update
 
 from nas.domain.device import LatencyMeasurement
 from nas.domain.library import LibraryEntry
@@ -16,7 +16,7 @@ _BYTES_PER_PARAMETER = 4  # weights are stored as float32
 
 
 class SqlLibrary:
-    """Library entries and latencies by job key; the first one of a key wins."""
+    """Library entries and latencies by job key; the first one of a key wins, of latencies the first of a device."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -42,8 +42,13 @@ class SqlLibrary:
         return None if document is None else LatencyMeasurement.model_validate_json(document)
 
     def add_latency(self, key: str, measurement: LatencyMeasurement) -> None:
-        """Keep a measurement."""
-        insert_first(self._connection, latencies, key=key, document=measurement.model_dump_json())
+        """Keep a measurement; one of another fingerprint takes the place of what was measured before."""
+        document = measurement.model_dump_json()
+        if insert_first(self._connection, latencies, key=key, document=document):
+            return
+        stored = self.latency(key)
+        if stored is not None and stored.device != measurement.device:
+            self._connection.execute(update(latencies).where(latencies.c.key == key).values(document=document))
 
     def note_use(self, search_id: str, keys: Iterable[str]) -> None:
         """Note which entries a search draws from; noting the same again is a no-op.

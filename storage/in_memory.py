@@ -212,7 +212,9 @@ class _Library(_Repository):
         return self._state.latencies.get(key)
 
     def add_latency(self, key: str, measurement: LatencyMeasurement) -> None:
-        self._state.latencies.setdefault(key, measurement)
+        stored = self._state.latencies.setdefault(key, measurement)
+        if stored.device != measurement.device:
+            self._state.latencies[key] = measurement
 
     def note_use(self, search_id: str, keys: Iterable[str]) -> None:
         self._state.require_search(search_id)

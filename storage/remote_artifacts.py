@@ -221,6 +221,10 @@ class RemoteWorkspace:
         """Folder of checkpoints of unfinished jobs; may vanish at any time without harm."""
         return made_folder(self.root / "scratch")
 
+    def moved_to(self, root: Path) -> RemoteWorkspace:
+        """The same with another folder for what stays on the machine."""
+        return RemoteWorkspace(root, self.url)
+
     def leftovers(self) -> Iterator[StoredFile]:
         """Objects that nobody will ever read: set aside as damaged."""
         return (file for file in _Bucket(self.url).files() if file.name.endswith(_CORRUPT))

@@ -194,3 +194,12 @@ processes = Table(
     Column("beat_at", Double, nullable=False, index=True),  # Unix seconds by the database server's clock
     Column("document", Text, nullable=False),
 )
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("observer", String, primary_key=True),  # the coordinator that says so: one writer per row
+    Column("name", String(64), primary_key=True),
+    Column("seen_at", Double, nullable=False, index=True),  # Unix seconds by the database server's clock
+    Column("document", Text, nullable=False),
+)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from nas.errors import Conflict, NasError, TransientError
 from storage.administration.audit import SqlAudit
+from storage.administration.devices import SqlDevices
 from storage.administration.exports import SqlExports
 from storage.administration.idempotency import SqlIdempotency
 from storage.administration.keys import SqlKeys
@@ -54,6 +55,7 @@ class SqlUnitOfWork:
         self.idempotency = SqlIdempotency(connection)
         self.exports = SqlExports(connection)
         self.processes = SqlProcesses(connection)
+        self.devices = SqlDevices(connection)
 
     def commit(self) -> None:
         """Make everything since the block began durable, all or nothing.

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 from filelock import FileLock
 
+from nas.domain.device import Device
 from nas.domain.job import Job, Outcome, Result
+from nas.domain.plausible import nonsense
+from nas.errors import TransientError
 from nas.estimation.execute import recall
 from nas.ports import Workspace
+from workers.device_stand import NONSENSE
 from workers.faults import failure_of
 from workers.worker_log import job_log
 
@@ -32,19 +40,35 @@ def estimate(job: Job, workspace: Workspace) -> Result:
     return perform(job, workspace)
 
 
-def run_job(job: Job, workspace: Workspace, execute: Execute = estimate) -> Outcome:
+class ImplausibleResult(TransientError):
+    """A device answered what cannot be true; it is not kept."""
+
+    code = NONSENSE
+
+
+def run_job(
+    job: Job, workspace: Workspace, execute: Execute = estimate, device: Callable[[], Device] | None = None
+) -> Outcome:
     """Run a job to its outcome, or find it in the journal; never raises.
 
     The result is in the journal before it is returned, so that a coordinator that dies in between finds
     it there.
+
+    Args:
+        job: What is to be done.
+        workspace: What it may touch.
+        execute: Does it.
+        device: Fingerprint of the device that `execute` would take; by default this machine's of that name.
     """
     started = time.monotonic()
     whose = {"search": job.search, "trial": job.trial, "attempt": job.attempt, "kind": job.payload.kind}
     with structlog.contextvars.bound_contextvars(job=job.key, **whose), job_log() as kept:
         try:
-            known = recall(job, workspace)
+            known = recall(job, workspace, device() if device else None)
             result = known or execute(job, workspace)
             if known is None:
+                if why := nonsense(job, result):
+                    raise ImplausibleResult(why)
                 workspace.journal.record(job.payload.key_of(result), result.model_dump_json())
         except Exception as error:
             seconds = time.monotonic() - started
@@ -70,6 +94,15 @@ def alone(job: Job, workspace: Workspace) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     with FileLock(folder / f"{job.payload.keys[0]}.lock"):
         yield
+
+
+def device_lock(device: str) -> FileLock:
+    """The lock of a device, for all processes of this machine whoever started them."""
+    name = re.sub(r"[^\w.-]", "-", device)
+    path = Path(tempfile.gettempdir()) / f"blocksmith-device-{name}.lock"
+    if path.exists() and not os.access(path, os.W_OK):  # another user's
+        path = path.with_name(f"blocksmith-device-{name}-{os.getuid()}.lock")
+    return FileLock(path, mode=0o666, thread_local=False)
 
 
 def peak_memory_bytes() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from nas.domain.job import Job, Outcome
 from nas.ports import Workspace
-from workers.executor import Execute, estimate, run_job
+from workers.executor import Execute, device_lock, estimate, run_job
 
 
 class InlineBackend:
@@ -28,8 +30,9 @@ class InlineBackend:
         del timeout_s
         if not self._queue:
             return []
-        key = next(iter(self._queue))
-        return [run_job(self._queue.pop(key), self._workspace, self._execute)]
+        job = self._queue.pop(next(iter(self._queue)))
+        with device_lock(job.device) if job.device else contextlib.nullcontext():
+            return [run_job(job, self._workspace, self._execute)]
 
     def cancel(self, key: str) -> None:
         """Drop a job that did not start."""

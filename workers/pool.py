@@ -10,11 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from nas.domain.job import Failure, Job, Outcome
-from nas.errors import TransientError
 from workers.fair_share import FairShare, Queue
+from workers.workforce import Workers, WorkersLost
 
 log = logging.getLogger(__name__)
 
@@ -22,37 +21,6 @@ MOST_LOSSES = 5
 """Times that a job is started again because all workers were lost; then its failure is told."""
 POLL_S = 1.0
 FAILURE = Failure(code="node_lost", message="All workers were lost, time and again.", transient=True)
-
-
-class WorkersLost(TransientError):
-    """All workers are gone, with whatever they did; they come back by themselves."""
-
-
-class Workers(Protocol):
-    """What a pool hands jobs to. `poll` is called by one thread, everything else by any."""
-
-    @property
-    def slots(self) -> float:
-        """CPUs there are; 0 while there are no workers."""
-
-    def submit(self, job: Job) -> None:
-        """Start a job."""
-
-    def poll(self, timeout_s: float) -> list[Outcome]:
-        """Outcomes that arrived, waiting for the first.
-
-        Raises:
-            WorkersLost: Once for every loss; nothing that was submitted before will be answered.
-        """
-
-    def cancel(self, key: str) -> None:
-        """Stop a job; its outcome is not reported."""
-
-    def limit(self, cpus: float) -> None:
-        """Leave CPUs beyond this to others."""
-
-    def close(self) -> None:
-        """Stop everything."""
 
 
 @dataclass
@@ -179,6 +147,10 @@ class Pool:
         with self._lock:
             keys = list(client.queue.jobs)
             client.queue.jobs.clear()
+            waiting = [key for key, running in self._running.items() if client in running.askers]
+            for key in [key for key in waiting if self._workers.waits(key)]:
+                self.cancel(client, key)
+                keys.append(key)
             return keys
 
     def leave(self, client: PoolClient) -> None:
@@ -230,9 +202,9 @@ class Pool:
 
     def _fits(self, job: Job) -> bool:
         """Whether a job has room. Alone it may try, whatever its size: the workers say what is impossible."""
-        taken = sum(running.job.resources.cpus for running in self._running.values())
+        taken = sum(self._workers.cpus_of(running.job) for running in self._running.values())
         slots = self.slots
-        return slots > 0 and (taken == 0 or taken + job.resources.cpus <= slots)
+        return slots > 0 and (taken == 0 or taken + self._workers.cpus_of(job) <= slots)
 
     def _launch(self, job: Job, owner: Queue) -> None:
         key = job.key

@@ -6,19 +6,22 @@ import logging
 import math
 import queue
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from nas.domain.device_state import DeviceState
 from nas.domain.job import Failure, Job, Outcome, Resources
 from nas.errors import TransientError
 from nas.ports import Workspace
 from workers import ray_cluster
+from workers.device_leases import DeviceLeases, DeviceSeat
+from workers.devices_here import devices_here
 from workers.executor import Execute, estimate
 from workers.faults import failure_of, timed_out
 from workers.ray_worker import RayWorker
+from workers.seat import Seat, impossible, options_of
 
 log = logging.getLogger(__name__)
 
@@ -30,35 +33,7 @@ class RayDied(TransientError):
     """The private Ray is gone, and every job on it; start another one in a new process."""
 
 
-@dataclass
-class Seat:
-    """One worker process and what it is doing.
-
-    Attributes:
-        starting: Reference that becomes ready with the process; None once it is up.
-        answer: Reference to the outcome of the present job; None while idle.
-        deadline: Monotonic time by which the present job must be done. The time a job waited for its
-            worker does not count.
-    """
-
-    actor: Any
-    resources: Resources
-    starting: Any
-    pid: int = 0
-    answer: Any = None
-    job: Job | None = None
-    key: str = ""
-    deadline: float = math.inf
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is up and without work."""
-        return self.starting is None and self.answer is None
-
-    @property
-    def awaited(self) -> Any:
-        """The reference that will be ready next, or None."""
-        return self.answer if self.starting is None else self.starting
+AnySeat = Seat | DeviceSeat
 
 
 class RayBackend:
@@ -91,11 +66,21 @@ class RayBackend:
         self._address = address or ""
         self._cpus = cpus
         self._connect()
-        self._arrived: queue.SimpleQueue[tuple[Seat, Any] | None] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[tuple[AnySeat, Any] | None] = queue.SimpleQueue()
         self._limit = math.inf
         self._waiting: dict[str, Job] = {}
         self._seats: list[Seat] = []
-        self._refused: list[Outcome] = []
+        self._ready: list[Outcome] = []
+        self._devices = DeviceLeases(
+            self._ray,
+            lambda options: self._actor_class.options(**options).remote(
+                self._workspace, self._execute, 1, self._logs
+            ),
+            self._expect,
+            lambda job: self._waiting.update({job.key: job}),
+            is_private=self.is_private,
+            here=devices_here,
+        )
 
     def _connect(self) -> None:
         self._servers: list[psutil.Process] = []
@@ -110,14 +95,25 @@ class RayBackend:
     def submit(self, job: Job) -> None:
         """Start a job, or queue it until its resources are free. A key in flight is a no-op."""
         key = job.key
-        if key in self._waiting or any(seat.key == key for seat in self._seats):
+        if key in self._waiting or key in self._devices or any(seat.key == key for seat in self._seats):
             return
-        failure = self._impossible(job.resources)
-        if failure is not None:
-            self._refused.append(Outcome(key=key, failure=failure))
+        failure = impossible(job.resources, self._ray.cluster_resources()) if self.is_private else None
+        if failure is not None:  # a cluster may grow
+            self._ready.append(Outcome(key=key, failure=failure))
             return
-        self._waiting[key] = job
+        if job.device:
+            self._devices.submit(job)
+        else:
+            self._waiting[key] = job
         self._assign()
+
+    def device_states(self) -> tuple[DeviceState, ...]:
+        """How the devices stand that this backend sees."""
+        return self._devices.states()
+
+    def waiting_for_devices(self) -> list[str]:
+        """Keys of the jobs that have no device yet."""
+        return self._devices.waiting()
 
     @property
     def cpus(self) -> float:
@@ -133,14 +129,16 @@ class RayBackend:
         until = time.monotonic() + timeout_s
         while True:
             self._require_servers()
-            outcomes, self._refused = self._refused, []
-            outcomes += [self._expire(seat) for seat in self._seats[:] if seat.deadline <= time.monotonic()]
-            left = 0.0 if outcomes else max(0.0, until - time.monotonic())
+            self._ready += [self._expire(seat) for seat in self._seats[:] if seat.deadline <= time.monotonic()]
+            left = 0.0 if self._ready else max(0.0, until - time.monotonic())
             arrivals, woken = self._arrivals(left)
             for seat, reference in arrivals:
-                if seat in self._seats and reference is seat.awaited:
-                    outcomes += self._receive(seat)
+                if isinstance(seat, DeviceSeat):
+                    self._devices.receive(seat, reference)
+                elif seat in self._seats and reference is seat.awaited:
+                    self._receive(seat)
             self._assign()
+            outcomes, self._ready = self._ready, []
             if outcomes or woken or time.monotonic() >= until:
                 return outcomes
 
@@ -155,29 +153,35 @@ class RayBackend:
 
     def cancel(self, key: str) -> None:
         """Stop a job, with its worker if it runs; its outcome will not be reported."""
+        self._devices.cancel(key)
+        self._stop(key)
+        self._assign()
+
+    def _stop(self, key: str) -> None:
         self._waiting.pop(key, None)
         for seat in [seat for seat in self._seats if seat.key == key]:
             self._dismiss(seat)
-        self._assign()
 
     def withdraw(self) -> list[str]:
         """Take back every job that waits for a worker."""
-        keys = list(self._waiting)
-        self._waiting.clear()
-        return keys
+        keys = [key for key in self._waiting if key not in self._devices]
+        for key in keys:
+            del self._waiting[key]
+        return keys + self._devices.withdraw()
 
     def close(self) -> None:
         """Stop all jobs and workers, and the private Ray."""
         self._waiting.clear()
+        self._devices.close()
         for seat in self._seats[:]:
             self._dismiss(seat)
         self._ray.shutdown()
 
-    def _arrivals(self, timeout_s: float) -> tuple[list[tuple[Seat, Any]], bool]:
+    def _arrivals(self, timeout_s: float) -> tuple[list[tuple[AnySeat, Any]], bool]:
         """What arrived, and whether somebody called `wake`."""
         deadlines = [seat.deadline - time.monotonic() for seat in self._seats]
-        wait_s = max(0.0, min([timeout_s, HEALTH_CHECK_S, *deadlines]))
-        arrivals: list[tuple[Seat, Any]] = []
+        wait_s = max(0.0, min([timeout_s, HEALTH_CHECK_S, self._devices.due_in_s(), *deadlines]))
+        arrivals: list[tuple[AnySeat, Any]] = []
         woken = False
         try:
             arrived = self._arrived.get(timeout=wait_s) if wait_s else self._arrived.get_nowait()
@@ -188,30 +192,51 @@ class RayBackend:
         except queue.Empty:
             return arrivals, woken
 
-    def _expect(self, seat: Seat, reference: Any) -> Any:
+    def _expect(self, seat: AnySeat, reference: Any) -> Any:
         """Have `poll` hear of a reference as soon as it is ready."""
         reference.future().add_done_callback(lambda _: self._arrived.put((seat, reference)))
         return reference
 
-    def _receive(self, seat: Seat) -> list[Outcome]:
-        """Take what a seat has to say: that it is up, or its outcome."""
+    def _receive(self, seat: Seat) -> None:
+        """Take what a seat has to say: that it is up, whether it has its job's device, or its outcome."""
         try:
             answer = self._ray.get(seat.awaited)
         except Exception as error:
             log.warning("A worker was lost: %s", error)
-            return self._lose(seat, failure_of(error))
+            self._lose(seat, failure_of(error))
+            return
         if seat.starting is not None:
             seat.starting, seat.pid = None, answer
-            return []
-        seat.answer, seat.job, seat.key, seat.deadline = None, None, "", math.inf
-        return [Outcome.model_validate_json(answer)]
+        elif seat.is_claiming:
+            self._go_on(seat, has_device=answer)
+        else:
+            job, outcome = seat.job, Outcome.model_validate_json(answer)
+            seat.answer, seat.job, seat.key, seat.deadline = None, None, "", math.inf
+            if job is not None and job.device:
+                self._devices.settle_here(job.key, outcome)
+            else:
+                self._ready.append(outcome)
 
-    def _lose(self, seat: Seat, failure: Failure) -> list[Outcome]:
+    def _go_on(self, seat: Seat, *, has_device: bool) -> None:
+        """Run a job that has its device now, or try again to have it."""
+        assert seat.job is not None
+        if not has_device:
+            seat.answer = self._expect(seat, seat.actor.claim.remote(seat.job.device))
+        elif self._devices.began_here(seat.key):
+            seat.is_claiming = False
+            seat.answer = self._expect(seat, seat.actor.run.remote(seat.job.model_dump_json()))
+        else:
+            self._dismiss(seat)
+
+    def _lose(self, seat: Seat, failure: Failure) -> None:
         """Give up a dead seat; its job failed, or the first one that waited for it."""
         self._dismiss(seat)
         key = seat.key or next((k for k, job in self._waiting.items() if job.resources == seat.resources), "")
-        self._waiting.pop(key, None)
-        return [Outcome(key=key, failure=failure)] if key else []
+        job = self._waiting.pop(key, seat.job)
+        if job is not None and job.device:
+            self._devices.lose_here(key, failure)
+        elif key:
+            self._ready.append(Outcome(key=key, failure=failure))
 
     def _require_servers(self) -> None:
         if not all(ray_cluster.is_alive(server) for server in self._servers):
@@ -224,16 +249,27 @@ class RayBackend:
 
     def _assign(self) -> None:
         """Give waiting jobs to idle workers of their size, and hire workers for the rest."""
+        outcomes, stopped = self._devices.step()
+        self._ready += outcomes
+        for key in stopped:
+            self._stop(key)
         for key, job in list(self._waiting.items()):
             seat = next((one for one in self._seats if one.is_idle and one.resources == job.resources), None)
             if seat is not None:
                 del self._waiting[key]
-                seat.job, seat.key, seat.deadline = job, key, time.monotonic() + job.timeout_s
-                seat.answer = self._expect(seat, seat.actor.run.remote(job.model_dump_json()))
+                self._give(seat, job)
         self._hire()
         for seat in [one for one in self._seats if one.is_idle]:
             if sum(one.resources.cpus for one in self._seats) > self._limit:
                 self._dismiss(seat)
+
+    def _give(self, seat: Seat, job: Job) -> None:
+        seat.job, seat.key, seat.is_claiming = job, job.key, bool(job.device)
+        if job.device:
+            seat.answer = self._expect(seat, seat.actor.claim.remote(job.device))
+        else:
+            seat.deadline = time.monotonic() + job.timeout_s
+            seat.answer = self._expect(seat, seat.actor.run.remote(job.model_dump_json()))
 
     def _hire(self) -> None:
         """Start as many workers as jobs wait, in place of those that nobody waits for."""
@@ -247,11 +283,10 @@ class RayBackend:
             self._seats.extend(self._seat(size) for _ in range(wanted - coming))
 
     def _seat(self, resources: Resources) -> Seat:
-        actor = self._actor_class.options(
-            num_cpus=_whole_above_one(resources.cpus),
-            num_gpus=_whole_above_one(resources.gpus),
-            memory=resources.memory_bytes or None,
-        ).remote(self._workspace, self._execute, math.ceil(resources.cpus), self._logs)
+        threads = math.ceil(resources.cpus)
+        actor = self._actor_class.options(**options_of(resources)).remote(
+            self._workspace, self._execute, threads, self._logs
+        )
         seat = Seat(actor=actor, resources=resources, starting=None)
         seat.starting = self._expect(seat, actor.ready.remote())
         return seat
@@ -259,24 +294,6 @@ class RayBackend:
     def _dismiss(self, seat: Seat) -> None:
         self._seats.remove(seat)
         self._ray.kill(seat.actor, no_restart=True)
-
-    def _impossible(self, resources: Resources) -> Failure | None:
-        """Why a private Ray can never run a job of this size; a cluster may grow."""
-        if not self.is_private:
-            return None
-        has = self._ray.cluster_resources()
-        asked = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": float(resources.memory_bytes)}
-        lacking = [f"{amount:g} {name}" for name, amount in asked.items() if amount > has.get(name, 0.0)]
-        if not lacking:
-            return None
-        offered = ", ".join(f"{has.get(name, 0.0):g} {name}" for name in asked)
-        message = f"A job asks for {' and '.join(lacking)}; this machine offers {offered}."
-        return Failure(code="no_resources", message=message, transient=False)
-
-
-def _whole_above_one(amount: float) -> float:
-    """Ray takes shares below one, whole numbers above."""
-    return amount if amount <= 1 else float(math.ceil(amount))
 
 
 def _package(thing: Any) -> str:

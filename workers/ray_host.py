@@ -1,7 +1,7 @@
 """The process in which Ray lives, apart from the coordinator: it may die or hang without harm to anything else.
 
-Speaks JSON over a pipe. It is told `submit`, `cancel` and `limit`; it says `up`, `failed`, `alive` and `outcome`.
-When the pipe ends, it ends.
+Speaks JSON over a pipe. It is told `submit`, `cancel` and `limit`; it says `up`, `failed`, `alive`, `devices` and
+`outcome`. When the pipe ends, it ends.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from nas.domain.device_state import DeviceState
 from nas.domain.job import Job
 from nas.errors import NasError
 from nas.ports import Workspace
@@ -63,6 +64,7 @@ def host(
 
 def _serve(line: OwnerLine, backend: RayBackend) -> None:
     told_at = counted_at = time.monotonic()
+    told: tuple[tuple[DeviceState, ...], list[str]] = ((), [])
     while True:
         while not line.commands.empty():
             command = line.commands.get()
@@ -74,6 +76,9 @@ def _serve(line: OwnerLine, backend: RayBackend) -> None:
         if time.monotonic() - told_at >= ALIVE_S:
             told_at = time.monotonic()
             line.say("alive")
+            if (news := (backend.device_states(), backend.waiting_for_devices())) != told:
+                told = news
+                line.say("devices", devices=[state.model_dump(mode="json") for state in news[0]], waiting=news[1])
         if not backend.is_private and time.monotonic() - counted_at >= 5 * ALIVE_S:
             counted_at = time.monotonic()
             line.say("up", cpus=backend.cpus)  # a cluster grows and shrinks

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from nas.domain.device_state import DeviceState
 from nas.domain.job import Job, Outcome
 from nas.errors import TransientError
 from nas.ports import Workspace
 from workers.child_process import ChildProcess
 from workers.executor import Execute, estimate
-from workers.pool import WorkersLost
 from workers.ray_host import host
+from workers.workforce import WorkersLost
 
 MOST_SILENCE = 20
 """Seconds without a word after which Ray's process is taken for hung."""
@@ -31,6 +32,9 @@ class RayProcess:
     """`Workers` on a private Ray or on a cluster.
 
     Keeps trying for as long as it is not closed: a cluster may come back, a machine may get memory again.
+
+    Attributes:
+        devices: How the devices stand that it sees.
 
     Args:
         workspace: What workers may touch; on a cluster it must lie where all machines see it.
@@ -57,6 +61,8 @@ class RayProcess:
         self._limit: float | None = None
         self._slots = 0.0
         self.state: State = "starting"
+        self.devices: tuple[DeviceState, ...] = ()
+        self._waiting: frozenset[str] = frozenset()
         self._process = ChildProcess(
             "Ray's process",
             host,
@@ -115,12 +121,22 @@ class RayProcess:
         self._limit = cpus
         self._process.tell({"do": "limit", "cpus": cpus})
 
+    def cpus_of(self, job: Job) -> float:
+        """CPUs of `slots` that a job takes: none while another machine has its device, or nobody."""
+        state = next((one for one in self.devices if one.name == job.device), None)
+        return job.resources.cpus if state is None or state.is_in_pool else 0.0
+
+    def waits(self, key: str) -> bool:
+        """Whether a job waited for its device a moment ago."""
+        return key in self._waiting
+
     def close(self) -> None:
         """Stop Ray, and everything on it."""
         self._process.close()
 
     def _lose(self, why: str) -> None:
         self.state = "lost"
+        self.devices = tuple(one.absent("The workers are away.", time.time()) for one in self.devices)
         self._news.put(WorkersLost(why, "It is started anew."))
 
     def _longest_silence_s(self) -> float:
@@ -135,5 +151,8 @@ class RayProcess:
                 if self._limit is not None:
                     self.limit(self._limit)
                 self._news.put(None)
+            case "devices":
+                self.devices = tuple(DeviceState.model_validate_json(json.dumps(one)) for one in said["devices"])
+                self._waiting = frozenset(said["waiting"])
             case "outcome":
                 self._news.put(Outcome.model_validate_json(json.dumps(said["outcome"])))

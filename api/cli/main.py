@@ -25,11 +25,11 @@ hardware.register(app)
 model.register(app)
 serve.register(app)
 upkeep.register(app)
+measure.register(device.app)
+device.register(app)
 app.add_typer(administer.keys, name="key", rich_help_panel="Administration")
 app.add_typer(administer.projects, name="project", rich_help_panel="Administration")
 app.add_typer(teacher.app, name="teacher", rich_help_panel="Models")
-measure.register(device.app)
-app.add_typer(device.app, name="device", rich_help_panel="Models")
 
 
 def main(arguments: list[str] | None = None) -> None:

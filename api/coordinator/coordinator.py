@@ -126,6 +126,7 @@ class Coordinator:
         mine = self._standing()
         with self._around.installation.database.unit_of_work() as uow:
             uow.processes.beat(self._process(mine))
+            uow.devices.note(mine.id, self._workers.devices)
             alive = uow.processes.alive(DEAD_AFTER_S)
             quotas = _quotas(uow)
             uow.commit()

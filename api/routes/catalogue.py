@@ -8,6 +8,7 @@ from api.border.guards import AnyCaller, ServiceOf
 from api.routes.bodies import AN_EXAMPLE
 from api.routes.declared import READS, router
 from api.schemas.catalogue import CatalogueDocument, DeviceList, SpecSchema
+from api.service.devices import device_documents
 from api.views import Document
 from nas.domain.search import SearchSpec
 
@@ -16,10 +17,9 @@ routes = router("catalogue")
 
 @routes.get("/devices", response_model=DeviceList, responses=READS)
 def devices(service: ServiceOf, caller: AnyCaller) -> Document:
-    """List the devices that a spec may name."""
+    """List the devices that a spec may name, and how each of them stands."""
     del caller
-    known = service.desk.catalogue()["devices"]
-    return {"items": [{"device": name, "meaning": meaning} for name, meaning in known.items()]}
+    return {"items": device_documents(service)}
 
 
 @routes.get("/catalogue", response_model=CatalogueDocument, responses=READS)

@@ -11,6 +11,7 @@ from api.routes.bodies import SpecDocument, spec_body
 from api.routes.declared import WRITES, router
 from api.schemas.requests import CloneRequest
 from api.schemas.searches import SearchDocument, Validation
+from api.service.devices import device_names
 from api.service.readings import read_search
 from api.service.state import Service
 from api.service.submissions import Order
@@ -74,7 +75,7 @@ def submit(
         warm_start_trials=warm_start_trials,
     )
     if check:
-        checked = service.desk.check(document)
+        checked = service.desk.check(document, device_names(service))
         response.status_code = 200
         return {"valid": True, "architectures_in_space": checked.space.size, "stages": list(checked.stages)}
     return _answer(service, caller, response, submit_order(service, caller, order))

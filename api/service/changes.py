@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from api.access import Caller
+from api.service.devices import device_names
 from api.service.ledger import note, tell
 from api.service.submissions import require_quota
 from api.service.visible import visible_search
@@ -165,7 +166,7 @@ def _checked(
         raise SpecError(tuple(faults))
     if costs is None:
         # Nothing is distilled yet: price the space on the meta device, as at submission.
-        service.desk.check(asked.model_dump(mode="json"))
+        service.desk.check(asked.model_dump(mode="json"), device_names(service))
     elif faults := list(unattainable_bounds(asked, search.space, costs)):
         raise SpecError(tuple(faults))
     return problem

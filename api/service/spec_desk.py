@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterable
 from typing import Any, Final
 
 from api.service.turns import Turns
@@ -28,14 +29,18 @@ class SpecDesk:
         self._catalogue: dict[str, Any] | None = None
         self._is_settled = False
 
-    def check(self, document: dict[str, Any]) -> CheckedSpec:
+    def check(self, document: dict[str, Any], devices: Iterable[str] = ()) -> CheckedSpec:
         """Check a document and resolve its teacher.
+
+        Args:
+            document: The spec.
+            devices: Names that device workers gave, beside the registered ones.
 
         Raises:
             SpecError: With every fault found.
             TransientError: If too many are waiting already, or this one takes too long.
         """
-        return self._turns.take(lambda: self._check(document))
+        return self._turns.take(lambda: self._check(document, tuple(devices)))
 
     def catalogue(self) -> dict[str, Any]:
         """Every name that a spec may use; looked up once.
@@ -52,13 +57,13 @@ class SpecDesk:
         """Release the threads; the next spec starts new ones."""
         self._turns.close()
 
-    def _check(self, document: dict[str, Any]) -> CheckedSpec:
+    def _check(self, document: dict[str, Any], devices: tuple[str, ...]) -> CheckedSpec:
         from api.composition import registered_names
         from api.teachers import describe_teacher, fingerprinted
         from nas.space.teachers.folder import offline
 
         with offline(not self._settings.hub_downloads):
-            checked = check_spec(document, describe_teacher, registered_names(), self._settings.roots)
+            checked = check_spec(document, describe_teacher, registered_names(devices), self._settings.roots)
             resolved: CheckedSpec = checked.evolve(spec=fingerprinted(checked.spec))
         self._settle()
         return resolved

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from api.access import Caller, new_id
 from api.refusals import QuotaExceeded
+from api.service.devices import device_names
 from api.service.ledger import note
 from api.service.visible import visible_search
 from api.service.warm_start import best_architectures
@@ -72,7 +73,7 @@ def submit(service: Service, caller: Caller, order: Order) -> tuple[Search, bool
         if earlier is not None:
             return earlier, False
         source = None if order.warm_start is None else visible_search(uow, caller, order.warm_start)
-    checked = service.desk.check(order.document)
+    checked = service.desk.check(order.document, device_names(service))
     search = _search_of(checked, order)
     if source is not None:
         search = search.evolve(seeds=_seeds(service, source, search, order.warm_start_trials))

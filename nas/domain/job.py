@@ -11,42 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from nas.domain.architecture import Architecture
-from nas.domain.device import LatencyMeasurement, LatencyProtocol
+from nas.domain.device import LatencyMeasurement
 from nas.domain.library import Distillation, LibraryEntry, NetworkFloor
 from nas.domain.metric import Measurement
-from nas.domain.teacher import Calibration, TeacherRef
+from nas.domain.payload import Measure, Payload
 from nas.domain.value import FrozenDict, Value, digest_of
 
 LONGEST_LOG = 16 * 1024
 """Characters of a job's log that travel with its outcome."""
-
-
-class Payload(Value):
-    """Base of job payloads."""
-
-    teacher: TeacherRef
-    calibration: Calibration
-
-    @property
-    def key(self) -> str:
-        """Identity of the work: where the teacher's files lie does not matter, what they hold does."""
-        return digest_of(self._identity())
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Keys under which a journal may hold a result of this work, the best one first."""
-        return (self.key,)
-
-    def key_of(self, result: Result) -> str:
-        """The one of `keys` under which a result of this work is entered."""
-        del result
-        return self.key
-
-    def _identity(self) -> dict[str, Any]:
-        document: dict[str, Any] = self.model_dump(mode="json")
-        if self.teacher.fingerprint:
-            document["teacher"] = self.teacher.fingerprint
-        return document
 
 
 class CaptureFeatures(Payload):
@@ -70,23 +42,19 @@ class DistillBlock(Payload):
     variant: str
 
 
-class MeasureBlock(Payload):
+class MeasureBlock(Measure):
     """Time one isolated (stage, variant) on a device. An empty stage is the floor: stem and head."""
 
     kind: Literal["measure_block"] = "measure_block"
     stage: str
     variant: str
-    device: str
-    protocol: LatencyProtocol
 
 
-class MeasureNetwork(Payload):
+class MeasureNetwork(Measure):
     """Time an assembled network on a device."""
 
     kind: Literal["measure_network"] = "measure_network"
     architecture: Architecture
-    device: str
-    protocol: LatencyProtocol
 
 
 class EvaluateArchitecture(Payload):
@@ -130,7 +98,7 @@ class EvaluateArchitecture(Payload):
         """Where searches find what was stopped under anybody's limits; whoever takes it has to check it."""
         return digest_of({**self.whole._identity(), "stopped": True})
 
-    def key_of(self, result: Result) -> str:
+    def key_of(self, result: Value) -> str:
         """That of the whole evaluation unless it was stopped: then only those with the same limits may take it."""
         return self.key if isinstance(result, Evaluation) and result.is_partial else self.whole.key
 
@@ -239,6 +207,8 @@ class Job(Value):
     """A payload with the resources and the time it may take.
 
     Attributes:
+        timeout_s: How long it may run.
+        queue_timeout_s: How long a job that takes a device may wait for it; the wait does not count as running.
         search: Who asked first, for logs; like trial and attempt no part of the key.
         trial: Number of the trial; -1 for a job that belongs to none.
         attempt: Which attempt of the trial this is, from 1; 0 for a job without a trial.
@@ -247,6 +217,7 @@ class Job(Value):
     payload: AnyPayload
     resources: Resources = Resources()
     timeout_s: Annotated[float, Field(gt=0)] = 3600.0
+    queue_timeout_s: Annotated[float, Field(gt=0)] = 3600.0
     search: str = ""
     trial: int = -1
     attempt: int = 0
@@ -255,6 +226,11 @@ class Job(Value):
     def key(self) -> str:
         """The payload's key."""
         return self.payload.key
+
+    @property
+    def device(self) -> str:
+        """Name of the device that it takes; empty for a job that takes none."""
+        return self.payload.device if isinstance(self.payload, Measure) else ""
 
 
 class Failure(Value):

@@ -60,11 +60,13 @@ class LatencySpec(Value):
     Attributes:
         device: Registered device.
         measure_front: Measure the assembled networks of the final front, not only their table price.
+        queue_timeout_s: How long a measurement waits for its device before it counts as failed.
     """
 
     device: str = "host"
     protocol: LatencyProtocol = LatencyProtocol()
     measure_front: bool = True
+    queue_timeout_s: Annotated[float, Field(gt=0, le=604_800)] = 3600.0
 
 
 def _how_many(given: object) -> str:

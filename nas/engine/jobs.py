@@ -57,7 +57,7 @@ def block_latency_job(spec: SearchSpec, latency: LatencySpec, stage: str, varian
         device=latency.device,
         protocol=latency.protocol,
     )
-    return Job(payload=payload, resources=spec.resources, timeout_s=latency.protocol.timeout_s)
+    return _measurement(spec, latency, payload)
 
 
 def network_latency_job(spec: SearchSpec, latency: LatencySpec, architecture: Architecture) -> Job:
@@ -69,7 +69,7 @@ def network_latency_job(spec: SearchSpec, latency: LatencySpec, architecture: Ar
         device=latency.device,
         protocol=latency.protocol,
     )
-    return Job(payload=payload, resources=spec.resources, timeout_s=latency.protocol.timeout_s)
+    return _measurement(spec, latency, payload)
 
 
 def evaluation_job(
@@ -108,6 +108,15 @@ def network_latency(
 ) -> LatencyMeasurement | None:
     """Measured latency of an assembled network, or None when it was not (yet) measured."""
     return known.latency(network_latency_job(spec, latency, architecture).key)
+
+
+def _measurement(spec: SearchSpec, latency: LatencySpec, payload: MeasureBlock | MeasureNetwork) -> Job:
+    return Job(
+        payload=payload,
+        resources=spec.resources,
+        timeout_s=latency.protocol.timeout_s,
+        queue_timeout_s=latency.queue_timeout_s,
+    )
 
 
 def _without_teacher_variants(architecture: Architecture) -> Architecture:

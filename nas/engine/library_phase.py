@@ -69,6 +69,8 @@ class LibraryPhase:
             if isinstance(outcome.result, LibraryEntry):
                 facts["block_loss"] = outcome.result.block_loss
             ledger.tell("library", facts)
+            if why := self._preparation.quarrel:
+                self.failure = Failure(code="mixed_devices", message=why, transient=False)
         elif outcome.failure is not None:
             self._note(ledger, key, place, outcome.failure)
 

@@ -14,6 +14,7 @@ from nas.domain.objective import Problem
 from nas.domain.search import Search, SearchSpec
 from nas.domain.search_space import SearchSpace
 from nas.domain.value import FrozenDict
+from nas.engine.fingerprints import Fingerprints
 from nas.engine.jobs import block_latency_job, capture_job, distillation_job, floor_job
 from nas.errors import InfeasibleSpec
 from nas.ports import UnitOfWork
@@ -50,6 +51,9 @@ class Preparation:
         self._jobs: dict[str, Job] = {job.key: job for job in jobs}
         self._results: dict[str, Result] = {}
         self._doubted: set[str] = set()
+        self._fingerprints = Fingerprints(
+            {key: metric for metric, timed in self._latency_keys.items() for key in timed.values()}
+        )
 
     @property
     def total(self) -> int:
@@ -72,11 +76,25 @@ class Preparation:
             result = _known(uow, key, self._jobs[key])
             if result is not None:
                 self._results[key] = result
+                self._fingerprints.found(key, result)
+        self._measure_anew(self._fingerprints.outvoted())
 
     def accept(self, key: str, result: Result) -> None:
         """Take a result that just arrived."""
         self._results[key] = result
         self._doubted.discard(key)
+        self._measure_anew(self._fingerprints.arrived(key, result))
+
+    def _measure_anew(self, keys: set[str]) -> None:
+        """Forget what another device measured under the same name: a table speaks of one device."""
+        self._doubted |= keys
+        for key in keys:
+            self._results.pop(key, None)
+
+    @property
+    def quarrel(self) -> str:
+        """Why no table will ever be complete: devices of one name that are not the same answer in turn."""
+        return self._fingerprints.quarrel
 
     def doubt(self, architecture: Architecture) -> None:
         """Ask the workers again for the blocks of an architecture, whatever the rows say.

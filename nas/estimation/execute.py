@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from nas.domain.device import LatencyMeasurement
+from nas.domain.device import Device, LatencyMeasurement
 from nas.domain.job import (
     CaptureFeatures,
     CountFloor,
@@ -24,6 +24,7 @@ from nas.domain.job import (
     Result,
 )
 from nas.domain.library import LibraryEntry, NetworkFloor
+from nas.domain.payload import Measure
 from nas.ports import Workspace
 from nas.registry import Registry
 
@@ -60,15 +61,40 @@ def perform(job: Job, workspace: Workspace) -> Result:
     return RUNS.get(job.payload.kind)(job.payload, workspace, job.resources)
 
 
-def recall(job: Job, workspace: Workspace) -> Result | None:
+def recall(job: Job, workspace: Workspace, device: Device | None = None) -> Result | None:
     """The journal's result of a job, unless there is none or what it speaks of is gone.
 
     A capture is always looked for again: its receipt says nothing about the features on this disk.
+
+    Args:
+        job: What is to be done.
+        workspace: Whose journal is asked.
+        device: Fingerprint of the device that would measure; by default that of this machine's. What another one
+            measured under the same name, perhaps before an update, is not taken.
     """
     if isinstance(job.payload, CaptureFeatures):
         return None
+    if isinstance(job.payload, Measure):
+        return _recall_latency(job.payload, workspace, device or present_device(job.payload))
     found = (_recall(key, workspace) for key in job.payload.keys)
     return next((result for result in found if result is not None), None)
+
+
+def present_device(payload: Measure) -> Device | None:
+    """Fingerprint of the device that a payload takes, as this machine has it; None when it has none."""
+    from nas.estimation.devices import DEVICES
+
+    if payload.device not in DEVICES or DEVICES.get(payload.device).absence():
+        return None
+    return DEVICES.get(payload.device).describe(payload.protocol)
+
+
+def _recall_latency(payload: Measure, workspace: Workspace, device: Device | None) -> Result | None:
+    keys = payload.keys if device is None else (payload.key_on(device), *payload.keys)
+    for result in (_recall(key, workspace) for key in keys):
+        if isinstance(result, LatencyMeasurement) and device in (None, result.device):
+            return result
+    return None
 
 
 def _recall(key: str, workspace: Workspace) -> Result | None:

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import torch
 
-from nas.domain.job import CaptureFeatures, FeatureSet, Payload
+from nas.domain.job import CaptureFeatures, FeatureSet
+from nas.domain.payload import Payload
 from nas.domain.teacher import TeacherRef
 from nas.errors import EvaluationError
 from nas.estimation.capture import capture, discard

@@ -69,6 +69,9 @@ class Workspace(Protocol):
     def scratch(self) -> Path:
         """Folder of checkpoints of unfinished jobs; may vanish at any time without harm."""
 
+    def moved_to(self, root: Path) -> Workspace:
+        """The same for a machine that does not have its folder: what machines share stays where it is."""
+
 
 class JobBackend(Protocol):
     """Runs jobs. Called by one coordinator thread; nothing here blocks longer than `poll`'s wait."""

@@ -16,6 +16,7 @@ from api.coordinator.surroundings import Surroundings
 from api.installation import Installation
 from api.metrics import Metrics
 from api.settings import Settings
+from nas.domain.device_state import DeviceState
 from nas.domain.job import Job, Outcome
 from nas.domain.lifecycle import SearchStatus
 from nas.domain.search import Budget, Search, SearchSpec, StrategySpec
@@ -35,9 +36,11 @@ class TableWorkers:
 
     Attributes:
         at_once: Most jobs that were under way at once, by project of their search.
+        devices: How the devices stand that it sees.
     """
 
     state = "ready"
+    devices: tuple[DeviceState, ...] = ()
 
     def __init__(self, workspace: Any, execute: CountingExecutor, slots: float, seconds: float) -> None:
         self.slots = slots
@@ -47,6 +50,12 @@ class TableWorkers:
         self._workspace, self._execute = workspace, execute
         self._at_work: set[str] = set()
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+
+    def cpus_of(self, job: Job) -> float:
+        return job.resources.cpus
+
+    def waits(self, key: str) -> bool:
+        return False
 
     def submit(self, job: Job) -> None:
         self._at_work.add(job.key)

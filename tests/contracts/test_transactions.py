@@ -29,6 +29,17 @@ def test_the_first_entry_latency_and_evaluation_of_a_key_win(database: AnyDataba
         assert view.evaluations.recall("k") == ugly
 
 
+def test_a_latency_of_another_device_takes_the_place_of_the_old_one(database: AnyDatabase) -> None:
+    other = a_latency(median_ms=7.0).evolve(device=a_latency().device.evolve(runtime="onnxruntime 2.0"))
+    with database.unit_of_work() as work:
+        work.library.add_latency("k", a_latency())
+        work.library.add_latency("k", other)
+        work.library.add_latency("k", other.evolve(median_ms=8.0))
+        work.commit()
+    with database.reader() as view:
+        assert view.library.latency("k") == other
+
+
 def test_leaving_without_commit_rolls_everything_back(searched: AnyDatabase) -> None:
     with searched.unit_of_work() as work:
         work.searches.add(a_search("beta"))

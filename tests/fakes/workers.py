@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 
 from nas.domain.job import Job, Outcome
-from workers.pool import WorkersLost
+from workers.workforce import WorkersLost
 
 
 class ObedientWorkers:
@@ -15,6 +15,7 @@ class ObedientWorkers:
         slots: CPUs it claims to have.
         order: Every job in the order of submission.
         at_work: Jobs without an answer, by key.
+        waiting: Keys of those that wait for a device.
         seconds: Time, which goes on by one with each answer.
     """
 
@@ -22,10 +23,14 @@ class ObedientWorkers:
         self.slots = slots
         self.order: list[Job] = []
         self.at_work: dict[str, Job] = {}
+        self.waiting: set[str] = set()
         self.cancelled: list[str] = []
         self.limits: list[float] = []
         self.seconds = 0.0
         self._news: queue.SimpleQueue[Outcome | WorkersLost | None] = queue.SimpleQueue()
+
+    def cpus_of(self, job: Job) -> float:
+        return 0.0 if job.key in self.waiting else job.resources.cpus
 
     def submit(self, job: Job) -> None:
         assert job.key not in self.at_work
@@ -40,6 +45,9 @@ class ObedientWorkers:
         if isinstance(news, WorkersLost):
             raise news
         return [] if news is None else [news]
+
+    def waits(self, key: str) -> bool:
+        return key in self.waiting
 
     def cancel(self, key: str) -> None:
         self.cancelled.append(key)

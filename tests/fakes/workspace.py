@@ -56,3 +56,6 @@ class MemoryWorkspace:
     @property
     def scratch(self) -> Path:
         raise AssertionError("the landscape keeps no checkpoints")
+
+    def moved_to(self, root: Path) -> MemoryWorkspace:
+        return self

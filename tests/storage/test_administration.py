@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from nas.domain.device_state import DeviceState
 from nas.domain.job import Failure
 from nas.domain.lifecycle import TrialStatus
 from nas.errors import Conflict, NotFound
@@ -185,3 +186,18 @@ def test_a_process_is_alive_while_it_beats(sql: Database) -> None:
         work.processes.forget("p1")
         work.processes.forget("nobody")
         assert [found.id for found, _ in work.processes.alive(60.0)] == ["p2"]
+
+
+def test_each_coordinator_says_how_devices_stand_and_what_is_old_is_told_with_its_age(sql: Database) -> None:
+    phone = DeviceState(name="phone", condition="available", since=1.5, reason="ε")
+    with sql.unit_of_work() as work:
+        work.devices.note("one", [phone, phone.evolve(name="watch")])
+        work.devices.note("two", [phone.evolve(condition="busy")])
+        work.devices.note("one", [phone.evolve(condition="quarantined")])
+        work.devices.note("three", [])
+        work.commit()
+    with sql.reader() as view:
+        seen = view.devices.seen()
+    told = [(state.name, state.condition, state.reason) for state, _ in seen]
+    assert told == [("phone", "quarantined", "ε"), ("phone", "busy", "ε"), ("watch", "available", "ε")]
+    assert all(0 <= age_s < 60 for _, age_s in seen)

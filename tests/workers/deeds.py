@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from nas.domain.job import DistillBlock, Job, Result
+from nas.domain.job import DistillBlock, Job, MeasureBlock, Result
 from nas.domain.library import BlockCost, Distillation, LibraryEntry
 from nas.domain.search import Resources
 from nas.domain.teacher import Calibration, TeacherRef
@@ -62,3 +62,15 @@ def _name(details: str) -> str:
 
 
 DEEDS = {"fail": _fail, "sleep": _sleep, "die": _die, "look": _look, "name": _name}
+
+
+def time_something(job: Job, workspace: Workspace) -> Result:
+    """A real measurement of a small layer; the variant says how many seconds it takes before."""
+    from torch import nn, zeros
+
+    from nas.estimation.devices import DEVICES
+    from nas.estimation.devices.base import Subject
+
+    assert isinstance(job.payload, MeasureBlock)
+    time.sleep(float(job.payload.variant))
+    return DEVICES.get(job.payload.device).measure(Subject(nn.Linear(8, 8), {"x": zeros(1, 8)}), job.payload.protocol)

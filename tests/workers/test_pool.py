@@ -285,3 +285,16 @@ def test_a_newcomer_does_not_make_up_for_the_past(pool: Pool, workers: ObedientW
     serve(workers, pool, 4)
     served = serve(workers, pool, 20)
     assert served == {"a": 10, "b": 10}
+
+
+def test_a_job_that_waits_for_its_device_takes_no_core_and_can_be_taken_back(
+    pool: Pool, workers: ObedientWorkers
+) -> None:
+    workers.slots = 1.0
+    client, other = pool.client("a", "p", 16), pool.client("b", "p", 16)
+    (waiting,) = ask(client, 1)
+    workers.waiting.add(waiting.key)
+    (job,) = ask(other, 1)
+    assert workers.order == [waiting, job]
+    assert client.withdraw() == workers.cancelled == [waiting.key]
+    assert other.withdraw() == []

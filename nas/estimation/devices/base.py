@@ -107,6 +107,13 @@ class DeviceBackend(ABC):
         del subject, protocol
         raise EvaluationError(f"{type(self).__name__} cannot tell where the time goes.")
 
+    def canary_ms(self) -> float | None:
+        """What a network takes that never changes: it tells whether the device is what it was. None without a clock.
+
+        Only called where `absence` is empty.
+        """
+        return None
+
     def absence(self) -> str:
         """Why the device cannot be used on this machine, in one sentence with the remedy; empty if it can."""
         lacking = [module for module in self.needs if not _is_there(module)]

@@ -13,6 +13,7 @@ from nas.domain.device import LatencyMeasurement, LatencyProtocol
 from nas.errors import EvaluationError
 from nas.estimation.devices.base import DeviceBackend, Subject, measurement
 from nas.estimation.devices.canary import canary
+from nas.estimation.latency_statistics import quantile
 
 Clock = Callable[[], float]
 Run = Callable[[], object]
@@ -61,6 +62,13 @@ class TimedDevice(DeviceBackend):
                 fallbacks=prepared.fallbacks,
                 seconds=max(0.0, clock() - began),
             )
+
+    def canary_ms(self, clock: Clock = time.perf_counter) -> float | None:
+        """Median of the canary under the default protocol; compiled once."""
+        protocol = LatencyProtocol()
+        run = self._canary(protocol)
+        assert run is not None
+        return quantile(timed_calls(run, protocol, clock)[0], 0.5)
 
     def _canary(self, protocol: LatencyProtocol) -> Run | None:
         """A call of the canary, compiled once and kept as long as the process lives."""
