@@ -46,6 +46,14 @@ def standing(seen: Iterable[tuple[DeviceState, float]]) -> dict[str, DeviceState
     return {name: min(states, key=_rank) for name, states in found.items()}
 
 
+def _unseen(name: str) -> str:
+    """What can be said of a device that no coordinator has looked at."""
+    from nas.estimation.devices import DEVICES
+
+    here = DEVICES.get(name).absence() if name in DEVICES.names() else "not registered"
+    return f"No coordinator has looked yet. On this machine: {here or 'ready'}."
+
+
 def _rank(state: DeviceState) -> tuple[int, float]:
     return MOST_TELLING.index(state.condition), -state.since
 
@@ -65,5 +73,5 @@ def _document(name: str, meaning: str, state: DeviceState | None) -> Document:
         "worker": state.worker if state else "",
         "canary_ms": state.canary_ms if state else None,
         "baseline_ms": state.baseline_ms if state else None,
-        "reason": state.reason if state else "No coordinator has looked yet.",
+        "reason": state.reason if state else _unseen(name),
     }
