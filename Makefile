@@ -23,7 +23,7 @@ DEMO_PORT ?=
 DEMO := env -u BLOCKSMITH_URL -u BLOCKSMITH_KEY -u BLOCKSMITH_DATABASE -u BLOCKSMITH_ARTIFACTS -u BLOCKSMITH_RAY_ADDRESS \
 	$(BIN)/blocksmith
 
-.PHONY: help demo demo-stop test page-types setup setup-development lint types layers check docs openapi chaos chaos-short bench-service clean
+.PHONY: help demo demo-stop test page-types setup setup-development setup-devices lint types layers check docs openapi chaos chaos-short bench-service clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  -/'
@@ -39,8 +39,13 @@ $(VENV)/.installed-development: $(VENV)/.installed
 	$(UV) --python $(BIN)/python -c constraints.txt -e '.[development]'
 	@touch $@
 
+$(VENV)/.installed-devices: $(VENV)/.installed-development
+	$(UV) --python $(BIN)/python -c constraints.txt -e '.[openvino,litert,ethos-u]'
+	@touch $@
+
 setup: $(VENV)/.installed  ## create .venv with everything the product needs
 setup-development: $(VENV)/.installed-development  ## and what its tests need
+setup-devices: $(VENV)/.installed-devices  ## and the compilers of further devices (2 GB), so that their tests run, too
 
 demo: setup  ## the main job through the service: distil, search, front, export, page (about three minutes on two cores)
 	$(DEMO) up --data $(DEMO_DATA) $(if $(DEMO_PORT),--port $(DEMO_PORT)) --detach

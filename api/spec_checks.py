@@ -8,7 +8,8 @@ from pathlib import Path
 from nas.domain.cost import ExactCosts
 from nas.domain.faults import pointer
 from nas.domain.metric import FIDELITY_METRICS, LATENCY, METRIC_BY_NAME, TABLE_LATENCY, is_exact
-from nas.domain.search import LatencySpec, SearchSpec, TimedOn
+from nas.domain.objective import Problem
+from nas.domain.search import LatencySpec, Search, SearchSpec, TimedOn
 from nas.domain.search_space import SearchSpace, StageChoices
 from nas.domain.value import Value
 from nas.errors import Fault, nearest
@@ -59,6 +60,17 @@ def faults_of_bounds(spec: SearchSpec) -> Iterator[Fault]:
     yield from _pointless_problem(spec)
 
 
+def unmeasured_latencies(search: Search, problem: Problem) -> Iterator[Fault]:
+    """Measured latencies that a search's trials do not have, because it was not about them when it began."""
+    tables = {timed.metric.name: timed.table_metric.name for timed in search.spec.devices}
+    late = {name for name in tables if name not in search.problems[0].metrics}
+    asked = [(pointer("objectives", place), name) for place, name in enumerate(problem.objectives)]
+    asked += [(pointer("constraints", place, "metric"), one.metric) for place, one in enumerate(problem.constraints)]
+    for where, name in asked:
+        if name in late:
+            yield Fault(where, "was not measured for the trials so far", tables[name])
+
+
 def unattainable_bounds(spec: SearchSpec, space: SearchSpace, costs: ExactCosts) -> Iterator[Fault]:
     """Exact bounds that no architecture of a space can meet, each with the tightest attainable value."""
     for position, bound in enumerate(spec.constraints):
@@ -104,11 +116,13 @@ def _metric_faults(spec: SearchSpec) -> Iterator[Fault]:
         if name not in FIDELITY_METRICS:
             yield _unknown(pointer("fidelity", "metrics", position), "fidelity metric", name, FIDELITY_METRICS)
     tables = tuple(timed.table_metric.name for timed in spec.devices)
-    searchable = (*(name for name in METRIC_BY_NAME if name not in (LATENCY.name, TABLE_LATENCY.name)), *tables)
+    elsewhere = (LATENCY.name, TABLE_LATENCY.name)
+    measured = tuple(timed.metric.name for timed in spec.devices)
+    searchable = (*(name for name in METRIC_BY_NAME if name not in elsewhere), *tables, *measured)
     asked = [(pointer("objectives", i), name) for i, name in enumerate(spec.objectives)]
     asked += [(pointer("constraints", i, "metric"), bound.metric) for i, bound in enumerate(spec.constraints)]
     for where, name in asked:
-        if name == TABLE_LATENCY.name and not tables:
+        if name in elsewhere and not tables:
             yield Fault(where, "needs a device to time", "latency: {device: host}")
         elif name not in searchable:
             yield _unknown(where, "metric to search by", name, searchable)

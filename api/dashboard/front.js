@@ -68,7 +68,7 @@ export function classify(points, violation) {
 
 /**
  * Metrics along which a front is drawn: both objectives, or the one objective and the first bounded metric that
- * has to be estimated.
+ * has to be estimated, fidelities before latencies.
  *
  * @param {string[]} objectives
  * @param {Bound[]} bounds
@@ -76,7 +76,8 @@ export function classify(points, violation) {
  */
 export function frontAxes(objectives, bounds) {
   if (objectives.length === 2) return objectives;
-  const traded = bounds.find(({ metric }) => !isExact(metric) && !objectives.includes(metric));
+  const estimated = bounds.filter(({ metric }) => !isExact(metric) && !objectives.includes(metric));
+  const traded = estimated.find(({ metric }) => isFidelity(metric)) ?? estimated[0];
   return traded ? [objectives[0], traded.metric] : objectives.slice(0, 1);
 }
 

@@ -13,7 +13,7 @@ from api.service.devices import device_names
 from api.service.ledger import note, tell
 from api.service.submissions import require_quota
 from api.service.visible import visible_search
-from api.spec_checks import faults_of_bounds, unattainable_bounds
+from api.spec_checks import faults_of_bounds, unattainable_bounds, unmeasured_latencies
 from nas.domain.cost import ExactCosts
 from nas.domain.faults import faults_of
 from nas.domain.lifecycle import Intent, SearchStatus
@@ -161,7 +161,7 @@ def _checked(
     except ValidationError as error:
         raise SpecError(faults_of(error, Problem)) from None
     asked: SearchSpec = search.spec.evolve(objectives=problem.objectives, constraints=problem.constraints)
-    faults = list(faults_of_bounds(asked))
+    faults = [*faults_of_bounds(asked), *unmeasured_latencies(search, problem)]
     if faults:
         raise SpecError(tuple(faults))
     if costs is None:

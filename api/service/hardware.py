@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from api.service.readings import steadied
 from api.views import Document
 from nas.domain.architecture import Architecture
 from nas.domain.metric import FIDELITY_METRICS
@@ -53,5 +52,5 @@ def _measured_on(uow: SqlUnitOfWork, search: Search, costs: ExactCosts, timed: T
     for number, architecture in zip(judged.numbers, judged.architectures, strict=True):
         found = network_latency(uow.library, search.spec, timed.spec, architecture)
         if found is not None:
-            kind, networks[number] = found.device.kind, steadied(found, canary_ms).mean
+            kind, networks[number] = found.device.kind, found.told(canary_ms).mean
     return MeasuredOn(timed.spec.device, kind, timed.table_metric.name, timed.metric.name, networks)

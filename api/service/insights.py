@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from api.service.points import STATUSES, Columns
-from api.spec_checks import faults_of_bounds
+from api.spec_checks import faults_of_bounds, unmeasured_latencies
 from api.views import Document
 from nas.domain.lifecycle import HOPELESS, TrialStatus
 from nas.domain.metric import is_exact
@@ -91,7 +91,8 @@ def rebound(search: Search, problem: Problem, bounds: Mapping[str, float]) -> Pr
             merged[metric] = OutcomeConstraint(metric=metric, at_most=value)
     asked: Problem = problem.evolve(constraints=tuple(merged.values()))
     spec = search.spec.evolve(objectives=asked.objectives, constraints=asked.constraints)
-    faults = [Fault("?bound", fault.reason, fault.nearest) for fault in faults_of_bounds(spec)]
+    found = (*faults_of_bounds(spec), *unmeasured_latencies(search, asked))
+    faults = [Fault("?bound", fault.reason, fault.nearest) for fault in found]
     if faults:
         raise SpecError(tuple(faults))
     return asked

@@ -13,9 +13,8 @@ from api.service.verdicts import front_of
 from api.views import Document, search_row, trial_document
 from nas.domain.architecture import TEACHER_VARIANT
 from nas.domain.cost import ExactCosts, LatencyTable
-from nas.domain.device import LatencyMeasurement
 from nas.domain.lifecycle import TrialStatus
-from nas.domain.metric import LATENCY, Measurement
+from nas.domain.metric import Measurement
 from nas.domain.objective import Problem
 from nas.domain.search import Search
 from nas.domain.trial import Trial
@@ -24,9 +23,6 @@ from nas.engine.jobs import network_latency
 if TYPE_CHECKING:
     from api.service.state import Service
     from storage.unit_of_work import SqlUnitOfWork
-
-_SEM_OF_INTERVAL = 3.92
-"""A 95 % interval spans so many standard errors where the median is about normal."""
 
 
 def read_search(service: Service, uow: SqlUnitOfWork, search: Search) -> Document:
@@ -108,17 +104,8 @@ def latencies_of(
         measured = network_latency(uow.library, search.spec, timed.spec, trial.architecture)
         if measured is not None:
             canary_ms = canaries.get(measured.device.name, 0.0)
-            found[timed.metric.name] = steadied(measured, canary_ms)
+            found[timed.metric.name] = measured.told(canary_ms)
     return found
-
-
-def steadied(measured: LatencyMeasurement, canary_ms: float) -> Measurement:
-    """A latency with its standard error, on a machine on which the canary takes `canary_ms`; 0 takes it as it is."""
-    middle, low, high = measured.median_ms, *measured.interval_ms
-    if canary_ms and measured.relative is not None:
-        middle, low, high = (share * canary_ms for share in measured.relative)
-    sem = (high - low) / _SEM_OF_INTERVAL
-    return Measurement(mean=middle, sem=sem, samples=len(measured.samples_ms), unit=LATENCY.unit)
 
 
 _STATUSES = tuple(TrialStatus)

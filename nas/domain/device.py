@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from nas.domain.metric import LATENCY, Measurement
 from nas.domain.value import FrozenDict, Value
 
+SEM_OF_INTERVAL = 3.92
+"""A 95 % interval spans so many standard errors where the median is about normal."""
 LatencyKind = Literal["measured", "compiler estimate", "model"]
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -83,6 +86,14 @@ class LatencyMeasurement(Value):
     def steadied_ms(self, canary_ms: float) -> float:
         """The median on a machine on which the canary takes `canary_ms`; the plain median without a canary."""
         return self.median_ms if self.relative is None else self.relative[0] * canary_ms
+
+    def told(self, canary_ms: float) -> Measurement:
+        """The latency with its error, on a machine on which the canary takes `canary_ms`; with 0 as it was taken."""
+        middle, low, high = self.median_ms, *self.interval_ms
+        if canary_ms and self.relative is not None:
+            middle, low, high = (share * canary_ms for share in self.relative)
+        sem = (high - low) / SEM_OF_INTERVAL
+        return Measurement(mean=middle, sem=sem, samples=len(self.samples_ms), unit=LATENCY.unit)
 
 
 class LayerLatency(Value):

@@ -160,6 +160,10 @@ class SearchSpec(Value):
         asked = (self.latency,) if isinstance(self.latency, LatencySpec) else self.latency or ()
         return tuple(TimedOn(position=position, spec=spec) for position, spec in enumerate(asked))
 
+    def timed_for(self, problem: Problem) -> tuple[TimedOn, ...]:
+        """The devices that promising trials are timed on, because the problem speaks of their measured latency."""
+        return tuple(timed for timed in self.devices if timed.metric.name in problem.metrics)
+
     @property
     def problem(self) -> Problem:
         """The problem as first asked; later versions belong to the search."""

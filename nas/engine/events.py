@@ -20,7 +20,8 @@ class EngineEvent(Value):
     ============  =====================================================================================
     `search`      `status`; `code` and `message` when it failed
     `library`     `job`, `stage`, `variant`, `done`, `total`, effort; `block_loss` of a distilled block
-    `trial`       `number`, `status`, `origin`, `how` (`evaluated`, `stopped early`, `known`, `screened`;
+    `trial`       `number`, `status`, `origin`, `how` (`evaluated`, `stopped early`, `known`, `screened`,
+                  `to be timed` when latencies of the assembled network are still missing;
                   `reopened` by new bounds, `overtaken` by them when its evaluation was stopped at older
                   ones, `recovered` from a dead coordinator), one entry `metrics.NAME` per metric, `share`
                   of the hold-out samples if not all were seen, effort; `code` and `message` when it gave

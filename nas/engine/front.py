@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from nas.domain.metric import Measurement, is_exact
+from nas.domain.metric import FIDELITY_METRICS, Measurement, is_exact
 from nas.domain.objective import Problem
 from nas.domain.pareto import non_dominated
 from nas.domain.trial import Trial
@@ -16,12 +16,15 @@ def axes(problem: Problem) -> tuple[str, ...]:
     """Metrics along which a front is drawn.
 
     Both objectives when there are two. With one objective, that one and the first bounded metric that
-    has to be estimated: the ε it is traded against. The objective alone when no such bound exists.
+    has to be estimated, fidelities before latencies: the ε it is traded against. The objective alone when
+    no such bound exists.
     """
     if problem.is_pareto:
         return problem.objectives
-    bounded = (constraint.metric for constraint in problem.constraints)
+    bounded = [constraint.metric for constraint in problem.constraints]
     estimated = [name for name in bounded if not is_exact(name) and name not in problem.objectives]
+    # The ε it is about is a fidelity's; a bound on a measured latency is one more bound.
+    estimated.sort(key=lambda name: name not in FIDELITY_METRICS)
     return (*problem.objectives, *estimated[:1])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nas.domain.architecture import Architecture
 from nas.domain.cost import ExactCosts
+from nas.domain.device import LatencyMeasurement
 from nas.domain.job import EvaluateArchitecture, Evaluation, Job, Outcome
 from nas.domain.lifecycle import TrialStatus
 from nas.domain.search import Search
@@ -20,6 +21,8 @@ from nas.engine.jobs import evaluation_job
 from nas.engine.known import keep_evaluation, known_evaluation
 from nas.engine.ledger import Ledger, OpenLedger
 from nas.engine.lookahead import Lookahead
+from nas.engine.prepare import keep_result
+from nas.engine.timings import missing_timing, timings, with_timings
 from nas.engine.verdicts import (
     claimed,
     failures_of,
@@ -30,6 +33,7 @@ from nas.engine.verdicts import (
     reopened,
     reuse,
     screen,
+    unfinished,
     withdrawn,
 )
 from nas.ports import Clock
@@ -80,11 +84,13 @@ class TrialPhase:
         """Record an outcome. An evaluation is kept even when its trial is no longer open."""
         if isinstance(outcome.result, Evaluation) and isinstance(job.payload, EvaluateArchitecture):
             keep_evaluation(ledger.uow.evaluations, job.payload, outcome.result)
+        if isinstance(outcome.result, LatencyMeasurement):
+            keep_result(ledger.uow, job.key, outcome.result)
         self._lookahead.note_evaluation(outcome.seconds)
         trial = self._history.running(job.trial)
         if trial is None:
             return
-        after = judge(trial, outcome, self._costs, search, ledger.now)
+        after = self._after(ledger, trial, outcome, search)
         if after.status.is_terminal:
             self._lookahead.note_vacancy(self._clock.now())
         ledger.move_trial(trial, after, {**_how(after, outcome), **effort(outcome)})
@@ -93,6 +99,21 @@ class TrialPhase:
             ledger.tell("retry", {"number": trial.number, "attempt": failures_of(after), **what})
         if outcome.log:
             ledger.uow.trials.add_log(search.id, trial.number, len(trial.attempts), outcome.log)
+
+    def _after(self, ledger: Ledger, trial: Trial, outcome: Outcome, search: Search) -> Trial:
+        """What a running trial becomes. While measurements are missing it is a candidate: starting it finds them."""
+        if isinstance(outcome.result, LatencyMeasurement):
+            return unfinished(trial, ledger.now)
+        after = judge(trial, outcome, self._costs, search, ledger.now)
+        if after.status is TrialStatus.COMPLETED and after.evaluation is not None:
+            library = ledger.uow.library
+            if missing_timing(library, search, trial, after.evaluation) is not None:
+                return unfinished(trial, ledger.now)
+            after = after.evolve(evaluation=self._whole(ledger, search, trial, after.evaluation))
+        return after
+
+    def _whole(self, ledger: Ledger, search: Search, trial: Trial, evaluation: Evaluation) -> Evaluation:
+        return with_timings(evaluation, timings(ledger.uow.library, search, trial, self._costs))
 
     def advance(self, search: Search, *, propose: bool) -> None:
         """Keep the workers busy: candidates first, then, if asked to, what the strategy proposes."""
@@ -225,20 +246,27 @@ class TrialPhase:
         jobs: list[Job] = []
         room = self._room(search)
         for trial in candidates:
-            job = evaluation_job(search.spec, self._costs.library, trial.architecture, search.stop_beyond)
             screened = screen(trial, search.problem, self._costs)
-            settled = screened or self._known(ledger, trial, job)
+            job, settled = (None, screened) if screened else self._next(ledger, search, trial)
             if settled is not None:
                 ledger.move_trial(trial, settled, {"how": "screened" if screened else "known"})
-            elif len(jobs) < room:
+            elif job is not None and len(jobs) < room:
                 after = claimed(trial, ledger.now)
                 ledger.move_trial(trial, after)
                 jobs.append(job.evolve(search=search.id, trial=trial.number, attempt=len(after.attempts)))
         return jobs
 
-    def _known(self, ledger: Ledger, trial: Trial, job: Job) -> Trial | None:
+    def _next(self, ledger: Ledger, search: Search, trial: Trial) -> tuple[Job | None, Trial | None]:
+        """What is to be found out next about a candidate, or, when all is known, what it becomes."""
+        job = evaluation_job(search.spec, self._costs.library, trial.architecture, search.stop_beyond)
         assert isinstance(job.payload, EvaluateArchitecture)
-        return reuse(known_evaluation(ledger.uow.evaluations, job.payload), trial, self._costs)
+        known = known_evaluation(ledger.uow.evaluations, job.payload)
+        if known is None:
+            return job, None
+        timing = missing_timing(ledger.uow.library, search, trial, known)
+        if timing is not None:
+            return timing, None
+        return None, reuse(self._whole(ledger, search, trial, known), trial, self._costs)
 
     def _submit(self, jobs: list[Job]) -> None:
         for job in jobs:
@@ -256,4 +284,7 @@ def _how(after: Trial, outcome: Outcome) -> dict[str, Fact]:
     """How an outcome was come by, for the event that tells of it."""
     if after.evaluation is not None:
         return {"how": "stopped early" if after.is_partial else "evaluated"}
-    return {"how": "overtaken"} if outcome.result is not None else {}
+    if outcome.result is None:
+        return {}
+    was_stopped = isinstance(outcome.result, Evaluation) and outcome.result.is_partial
+    return {"how": "overtaken" if was_stopped else "to be timed"}

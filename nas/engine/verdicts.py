@@ -108,6 +108,12 @@ def reuse(known: Evaluation | None, trial: Trial, costs: ExactCosts) -> Trial | 
     return trial.become(TrialStatus.COMPLETED, evaluation=priced(known, trial, costs)) if known else None
 
 
+def unfinished(trial: Trial, now: float) -> Trial:
+    """A running trial of which something is known now and more has to be measured, as a candidate."""
+    attempts = (*trial.attempts[:-1], trial.attempts[-1].evolve(ended_at=now))
+    return trial.become(TrialStatus.CANDIDATE, attempts=attempts)
+
+
 def priced(evaluation: Evaluation, trial: Trial, costs: ExactCosts) -> Evaluation:
     """What a worker measured, joined by the exact costs."""
     metrics = FrozenDict({**evaluation.metrics, **costs.of(trial.architecture)})

@@ -62,6 +62,7 @@ ROUTES = [
     Route("GET", "/v1/searches/red-1/front"),
     Route("GET", "/v1/searches/red-1/hypervolume"),
     Route("GET", "/v1/searches/red-1/health"),
+    Route("GET", "/v1/searches/red-1/hardware"),
     Route("GET", "/v1/searches/red-1/recommendation?bound=noise_mse_relative:0.4"),
     Route("GET", "/v1/searches/red-1/library"),
     Route("GET", "/v1/searches/red-1/events"),

@@ -118,6 +118,21 @@ def test_without_a_device_costs_are_still_compared_and_without_a_library_nothing
     assert ask(served, "red-3/hardware") == {**ask(served, "red-3/hardware"), "complete": False, "stages": []}
 
 
+def test_a_latency_that_no_trial_has_cannot_be_bounded_later(served: Served) -> None:
+    fidelity = {"metric": "noise_mse_relative", "at_most": 0.5}
+    move = {"constraints": [fidelity, {"metric": "latency_ms_phone", "at_most": 5}]}
+    key = served.bearer("red/submitter")
+    refused = served.http.post("/v1/searches/red-1/bounds", json=move, headers=key)
+    (fault,) = refused.json()["errors"]
+    assert (refused.status_code, fault["pointer"]) == (422, "/constraints/1/metric")
+    assert fault["nearest"] == "table_latency_ms_phone"
+    asked = served.http.get("/v1/searches/red-1/recommendation?bound=latency_ms:3", headers=key)
+    assert asked.status_code == 422
+    assert "was not measured" in asked.text
+    table = {"constraints": [fidelity, {"metric": "table_latency_ms_phone", "at_most": 5}]}
+    assert served.http.post("/v1/searches/red-1/bounds", json=table, headers=key).status_code == 201
+
+
 def test_the_command_tells_and_draws_it(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -116,7 +116,7 @@ def test_it_is_too_early_while_there_is_little_or_nothing(served: Served) -> Non
     ("query", "word"),
     [
         ("bound=noise_mse_relatve:0.1", "noise_mse_relative"),
-        ("bound=latency_ms:3", "metric to search by"),
+        ("bound=latency_ms:3", "needs a device"),
         ("bound=noise_mse_relative:0", "positive"),
         ("bound=noise_mse_relative:1-2", "positive"),
         ("bound=table_latency_ms:3", "needs a device"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nas.domain.cost import LatencyTable
@@ -7,9 +9,11 @@ from nas.domain.device import Device, LatencyMeasurement, LatencyProtocol
 from nas.domain.lifecycle import SearchStatus
 from nas.domain.metric import TABLE_LATENCY, is_exact, metric_named, on_device
 from nas.domain.objective import OutcomeConstraint
-from nas.domain.search import LatencySpec, SearchSpec
+from nas.domain.search import Budget, FidelityProtocol, LatencySpec, SearchSpec
+from nas.engine.front import axes
 from nas.engine.prepare import Preparation
 from nas.estimation.devices.base import measurement
+from tests.fakes.backends import LossyBackend
 from tests.nas.engine.scene import DISTILLED, STAGES, Scene, a_spec
 
 HOST = Device(name="host", backend="onnxruntime", runtime="onnxruntime 1.31", kind="measured")
@@ -42,6 +46,71 @@ def test_the_bound_on_a_further_device_screens_what_breaks_it() -> None:
     broken = [t for t in scene.trials() if t.evaluation and t.evaluation.metrics[bound.metric].mean > 25.0]
     assert broken
     assert all(trial.is_screened for trial in broken)
+
+
+def a_timed_spec(*bounds: OutcomeConstraint, **changes: Any) -> SearchSpec:
+    """Least params, with fidelity and the measured latency on both devices within bounds."""
+    fidelity = OutcomeConstraint(metric="noise_mse", at_most=0.07)
+    whole = FidelityProtocol(stop_early=False)
+    return a_spec(latency=TWO, objectives=("params",), constraints=(fidelity, *bounds), fidelity=whole, **changes)
+
+
+ON_BOTH = (
+    OutcomeConstraint(metric="latency_ms", at_most=1.9),
+    OutcomeConstraint(metric="latency_ms_phone", at_most=6.0),
+)
+
+
+def check_timed(scene: Scene) -> None:
+    judged = [trial for trial in scene.trials() if trial.is_judged and trial.evaluation]
+    promising = [t for t in judged if t.evaluation.metrics["noise_mse"].mean <= 0.07]
+    assert 0 < len(promising) < len(judged)
+    for trial in judged:
+        metrics = trial.evaluation.metrics
+        assert ("latency_ms" in metrics) == ("latency_ms_phone" in metrics) == (trial in promising)
+        if trial in promising:
+            assert metrics["latency_ms_phone"].mean == pytest.approx(3 * metrics["latency_ms"].mean)
+            assert trial.is_feasible(scene.search.problem) == (metrics["latency_ms"].mean <= 1.9)
+
+
+def test_promising_trials_are_timed_where_the_problem_speaks_of_measured_latency() -> None:
+    scene = Scene(a_timed_spec(*ON_BOTH, budget=Budget(trials=14)))
+    assert scene.loop().run() is SearchStatus.COMPLETED
+    check_timed(scene)
+    assert len(scene.trials()) == 14
+
+
+def test_a_bound_on_one_device_times_only_there() -> None:
+    scene = Scene(a_timed_spec(ON_BOTH[1], budget=Budget(trials=8)))
+    scene.loop().run()
+    timed = [set(t.evaluation.metrics) for t in scene.trials() if t.evaluation]
+    assert any("latency_ms_phone" in metrics for metrics in timed)
+    assert not any("latency_ms" in metrics for metrics in timed)
+
+
+def test_a_driver_killed_between_evaluation_and_timing_loses_nothing() -> None:
+    scene = Scene(a_timed_spec(*ON_BOTH, budget=Budget(trials=14)))
+    for turn in range(200):  # drivers that die after a few steps each, wherever they are
+        scene.clock.sleep(20.0)
+        loop = scene.started()
+        for _ in range(4 + turn % 5):
+            if loop.tick() is SearchStatus.COMPLETED:
+                break
+        if scene.search.status is SearchStatus.COMPLETED:
+            break
+    check_timed(scene)
+    assert scene.evaluations == len([t for t in scene.trials() if not t.is_screened])
+
+
+def test_failing_timings_are_tried_again_and_cost_no_evaluation() -> None:
+    scene = Scene(a_timed_spec(*ON_BOTH, budget=Budget(trials=14), max_attempts=20))
+    scene.loop(LossyBackend(scene.workspace, scene.executor, every=3)).run()
+    check_timed(scene)
+
+
+def test_the_front_of_a_bound_on_latency_still_trades_against_fidelity() -> None:
+    assert axes(a_timed_spec(*ON_BOTH).problem) == ("params", "noise_mse")
+    assert axes(a_spec(latency=TWO, constraints=ON_BOTH[:1]).problem) == ("params", "latency_ms")
 
 
 def test_one_device_is_written_alone_or_in_a_list() -> None:
