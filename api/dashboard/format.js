@@ -64,6 +64,13 @@ function trim(value) {
   return String(Number(value.toPrecision(4))).replace("-", "−");
 }
 
+/** @param {number | null | undefined} share @returns {string} In per cent, to a tenth below ten: "9.9 %", "41 %". */
+export function percent(share) {
+  if (share === null || share === undefined) return "–";
+  const rounded = Number((100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0));
+  return `${number(rounded === 0 ? 0 : rounded)} %`;
+}
+
 /** @param {number | null | undefined} value @param {string} [unit] @returns {string} */
 export function quantity(value, unit = "1") {
   return number(value) + (value === null || value === undefined ? "" : (UNITS[unit] ?? ` ${unit}`));

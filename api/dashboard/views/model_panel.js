@@ -5,12 +5,10 @@ import { isInside, predictionsOption } from "../charts/predictions.js";
 import { metricLabel, metricName, number } from "../format.js";
 import { ProblemNotice } from "../parts/notice.js";
 import { palette, useTheme } from "../parts/theme.js";
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
+import { html, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
 import { StageSensitivities } from "./stage_sensitivities.js";
 import { useFetched } from "./use_fetched.js";
-
-/** Fitting takes the server a second: a running search is asked again no more often than this. */
-const PACE_MS = 20_000;
+import { usePaced, useSeen } from "./use_seen.js";
 
 const TONES = { good: "good", fair: "warn", poor: "bad", "too early": "" };
 const MARKS = { problem: ["bad", "problem"], warning: ["warn", "warning"], note: ["", "note"], good: ["good", "fine"] };
@@ -180,33 +178,4 @@ function PredictionTable({ predictions }) {
       </table>
     </div>
   `;
-}
-
-/**
- * @param {{current: Element | null}} box
- * @param {boolean} settled Whether what lies above has its height; before, everything is near the screen.
- * @returns {boolean} Whether the box has ever been near the screen.
- */
-function useSeen(box, settled) {
-  const [seen, setSeen] = useState(false);
-  useEffect(() => {
-    if (!settled) return undefined;
-    const watch = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && setSeen(true), {
-      rootMargin: "200px",
-    });
-    watch.observe(/** @type {Element} */ (box.current));
-    return () => watch.disconnect();
-  }, [settled]);
-  return seen;
-}
-
-/** @param {number} news @returns {number} The same, but changing no more often than the pace allows. */
-function usePaced(news) {
-  const [told, setTold] = useState({ news, at: Date.now() });
-  useEffect(() => {
-    if (news === told.news) return undefined;
-    const timer = setTimeout(() => setTold({ news, at: Date.now() }), told.at + PACE_MS - Date.now());
-    return () => clearTimeout(timer);
-  }, [news, told]);
-  return told.news;
 }

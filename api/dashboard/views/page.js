@@ -8,6 +8,7 @@ import { linkTo } from "../router.js";
 import { currentKey, forgetKey } from "../session.js";
 import { html, useEffect, useErrorBoundary, useState } from "../vendor/preact-standalone.mjs";
 import { Admin } from "./admin.js";
+import { Devices } from "./devices.js";
 import { NewSearch } from "./new_search.js";
 import { SearchList } from "./search_list.js";
 import { SearchPage } from "./search_page.js";
@@ -17,6 +18,7 @@ import { usePlace } from "./use_place.js";
 const PLACES = [
   { name: "Searches", path: [] },
   { name: "New search", path: ["new"], writes: true },
+  { name: "Devices", path: ["devices"] },
   { name: "Administration", path: ["admin"] },
 ];
 
@@ -90,6 +92,10 @@ function View({ path, me }) {
   if (place === "new")
     return html`
       <${NewSearch} me=${me} />
+    `;
+  if (place === "devices")
+    return html`
+      <${Devices} />
     `;
   if (place === "admin")
     return html`

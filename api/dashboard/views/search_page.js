@@ -8,6 +8,7 @@ import { selectedNumbers } from "../selection.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-standalone.mjs";
 import { BoundsPanel } from "./bounds_panel.js";
 import { EventFeed } from "./event_feed.js";
+import { HardwarePanel } from "./hardware_panel.js";
 import { HeatMap } from "./heat_map.js";
 import { HypervolumePanel } from "./hypervolume_panel.js";
 import { LibraryPanel } from "./library_panel.js";
@@ -70,6 +71,7 @@ export function SearchPage({ id, me }) {
         <${LibraryPanel} ...${view} />
       </div>
       <${ModelPanel} ...${view} />
+      <${HardwarePanel} ...${view} />
       <${TrialsPanel} ...${view} />
       <${EventFeed} ...${view} />
       ${
