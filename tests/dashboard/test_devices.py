@@ -1,4 +1,4 @@
-"""The page of devices: what the server lists, states in words, the fingerprint on demand, an empty state that helps."""
+"""The page of devices: what the server lists, states in words, fingerprints on demand, an empty state that helps."""
 
 from __future__ import annotations
 

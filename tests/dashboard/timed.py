@@ -1,4 +1,4 @@
-"""What the hardware panel and the page of devices have to show: a search on two devices, and devices in every state."""
+"""What the hardware panel and the page of devices show: a search on two devices, and devices in every state."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ ON_TWO, ON_NONE, UNDISTILLED = "timed", "plain", "bare"
 def fill_searches(scene: Scene) -> None:
     """One search timed on two devices, one on none, and one that has no block yet."""
     timed = a_search(ON_TWO)
-    time_everything(
-        scene.database, fill(scene.database, timed.evolve(spec=timed.spec.evolve(latency=TWO)), TRIALS)
-    )
+    time_everything(scene.database, fill(scene.database, timed.evolve(spec=timed.spec.evolve(latency=TWO)), TRIALS))
     fill(scene.database, a_search(ON_NONE, seed=3), 6)
     with scene.database.unit_of_work() as uow:
         uow.searches.add(a_search(UNDISTILLED, seed=9))
