@@ -95,7 +95,7 @@ def catalogue_document() -> dict[str, dict[str, str]]:
     return {
         "metrics": {metric.name: f"[{metric.unit}] {metric.meaning}" for metric in METRICS},
         "strategies": {name: _meaning(strategy) for name, strategy in STRATEGIES},
-        "devices": {name: _meaning(type(device)) for name, device in DEVICES},
+        "devices": {name: device.meaning for name, device in DEVICES},
         "teacher families": {name: _meaning(type(family)) for name, family in TEACHER_FAMILIES},
         "block families": {name: _meaning(type(family)) for name, family in BLOCK_FAMILIES},
         "block variants of the reference teacher": {

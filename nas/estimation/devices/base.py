@@ -82,6 +82,11 @@ class DeviceBackend(ABC):
     remedy: ClassVar[str] = "pip install 'blocksmith[{extra}]'"
     precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
 
+    @property
+    def meaning(self) -> str:
+        """One sentence for the catalogue."""
+        return (type(self).__doc__ or "").strip().splitlines()[0]
+
     @abstractmethod
     def describe(self, protocol: LatencyProtocol) -> Device:
         """Fingerprint under a protocol: its threads and precision are part of it.

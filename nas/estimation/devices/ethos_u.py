@@ -32,7 +32,7 @@ NPU_OPERATOR = "ethos-u"
 
 
 class EthosU85(EstimatedDevice):
-    """2048 multiply-adds per cycle.
+    """Arm's Ethos-U85 NPU with 2048 multiply-adds per cycle, by its compiler's cycle model.
 
     Args:
         accelerator: In Vela's words.

@@ -30,6 +30,11 @@ class AnalyticDevice(EstimatedDevice):
         self.target = target
         self.precisions = target.precisions  # type: ignore[misc]  # each target has its own
 
+    @property
+    def meaning(self) -> str:
+        """The target's own words."""
+        return self.target.meaning
+
     def describe(self, protocol: LatencyProtocol) -> Device:
         """The target's figures are its fingerprint; threads do not change it."""
         calibrated = self.target.calibration
