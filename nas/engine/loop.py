@@ -220,14 +220,11 @@ class SearchLoop:
 
     def _accept(self, ledger: Ledger, search: Search, job: Job, outcome: Outcome) -> None:
         match job.payload:
-            case EvaluateArchitecture():
+            case EvaluateArchitecture() | MeasureNetwork() if job.trial >= 0:
                 assert self._trials is not None
                 self._trials.accept(ledger, search, job, outcome)
                 if outcome.failure is not None and outcome.failure.code in LOST_WEIGHTS:
                     self._library.doubt(job.payload.architecture)
-            case MeasureNetwork() if job.trial >= 0:
-                assert self._trials is not None
-                self._trials.accept(ledger, search, job, outcome)
             case MeasureNetwork():
                 self._front.accept(ledger, outcome)
             case _:
