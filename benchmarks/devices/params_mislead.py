@@ -21,9 +21,9 @@ from typing import Any
 import torch
 
 from benchmarks.devices.clocks import by_both_clocks
+from benchmarks.devices.shares import report
 from benchmarks.report import RESULTS, markdown_table, write_results
 from nas.domain.device import LatencyMeasurement, LatencyProtocol
-from nas.domain.library import BlockCost
 from nas.estimation.cost import stage_borders
 from nas.estimation.cost_report import floor_rows, stage_rows
 from nas.estimation.devices import DEVICES
@@ -48,7 +48,6 @@ CONFIG: dict[str, Any] = {
 }
 LATENT, TOKENS = 64, 77
 PROTOCOL = LatencyProtocol(warmup=1, repeats=5, seconds=0.0, timeout_s=900.0)
-OUTER, INNER = ("E1", "D1"), ("E4", "Mid", "D4")
 TIMEOUT_S = 3600.0
 
 
@@ -95,50 +94,6 @@ def measured(name: str, device: str) -> dict[str, Any]:
     return {"stage": stage.name, "wall": _figures(wall), "processor": _figures(processor or wall)}
 
 
-def report(
-    costs: dict[str, BlockCost], timed: dict[str, dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
-    """Shares of params and multiplications are of the whole network; of latency, of all stages together."""
-    wall, processor = steadied(timed, "wall"), steadied(timed, "processor")
-    plain = {name: cost.macs - cost.attention_macs for name, cost in costs.items()}
-    whole = {
-        "params %": sum(cost.params for cost in costs.values()),
-        "MACs %": sum(cost.macs for cost in costs.values()),
-        "MACs without attention's products %": sum(plain.values()),
-        "latency %": sum(processor.values()),
-        "wall latency %": sum(wall.values()),
-    }
-    stages: list[dict[str, Any]] = []
-    for name, ms in processor.items():
-        own = (costs[name].params, costs[name].macs, plain[name], ms, wall[name])
-        row = {
-            "stage": name,
-            "params": costs[name].params,
-            "GMACs": costs[name].macs / 1e9,
-            "ms": ms,
-            "wall ms": wall[name],
-            "± %": 100 * _half_width(timed[name]["processor"]),
-            **{share: 100 * figure / whole[share] for share, figure in zip(whole, own, strict=True)},
-            "ms per million params": ms / (costs[name].params / 1e6),
-        }
-        stages.append(row)
-    groups = []
-    for names in (OUTER, INNER):
-        rows: list[dict[str, Any]] = [row for row in stages if row["stage"] in names]
-        groups.append({"stages": " + ".join(names), **{share: sum(row[share] for row in rows) for share in whole}})
-    floor = {name: {"params": cost.params, "macs": cost.macs} for name, cost in costs.items() if name not in timed}
-    title = "Stages: milliseconds of processor time unless of the wall, steadied by the canary"
-    document = {"stages": stages, "groups": groups, "floor": floor, "timed": timed}
-    return document, {title: stages, "Outer and inner stages": groups}
-
-
-def steadied(timed: dict[str, dict[str, Any]], clock: str) -> dict[str, float]:
-    """Milliseconds by stage, as on the machine on which the canary takes what it took in the middle one of them."""
-    told = {name: one[clock] for name, one in timed.items()}
-    canary = statistics.median(one["canary_ms"] for one in told.values())
-    return {name: one["relative"][0] * canary if one["relative"] else one["median_ms"] for name, one in told.items()}
-
-
 def _figures(one: LatencyMeasurement) -> dict[str, Any]:
     return {
         "median_ms": one.median_ms,
@@ -147,11 +102,6 @@ def _figures(one: LatencyMeasurement) -> dict[str, Any]:
         "canary_ms": statistics.median(one.canary_ms) if one.canary_ms else 0.0,
         "relative": list(one.relative) if one.relative else None,
     }
-
-
-def _half_width(one: dict[str, Any]) -> float:
-    low, high = one["interval_ms"]
-    return float(high - low) / 2 / float(one["median_ms"])
 
 
 def _apart(stage: str, device: str) -> dict[str, Any]:
