@@ -19,6 +19,7 @@ VIEWS = {
     "search": ("/searches/search-001?sel=3,9", "Clear selection (2)"),
     "trial": ("/searches/search-001?trial=0", "Against the teacher"),
     "new": ("/new", "Checked by the server as you type."),
+    "devices": ("/devices", "Canary now"),
     "admin": ("/admin", "Keys and audit of"),
 }
 

@@ -1,15 +1,22 @@
-"""The page of devices: what the server lists, states in words, the fingerprint on demand, an empty state."""
+"""The page of devices: what the server lists, states in words, fingerprints on demand, an empty state that helps."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
 
+from api.service import devices
 from tests.dashboard.browsers import Server
 from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 from tests.dashboard.test_accessibility import AXE
 from tests.dashboard.timed import note_devices
+
+
+@pytest.fixture(autouse=True)
+def believed_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here no coordinator repeats what it sees."""
+    monkeypatch.setattr(devices, "ALIVE_WITHIN_S", 3600.0)
 
 
 def test_devices_are_listed_with_what_is_known_of_them(scene: Scene, server: Server, open_page: Open) -> None:

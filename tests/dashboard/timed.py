@@ -25,7 +25,7 @@ def fill_searches(scene: Scene) -> None:
 
 
 def note_devices(scene: Scene) -> None:
-    """What a coordinator sees at this moment: it is believed for ten seconds."""
+    """What a coordinator sees at this moment: it is believed for some seconds."""
     now = time.time()
     host = Device(name="host", backend="onnxruntime", runtime="onnxruntime 1.31.0", kind="measured")
     phone = Device(name="pixel-8", backend="adb", runtime="litert 2.1", kind="measured")

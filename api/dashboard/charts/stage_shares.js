@@ -1,4 +1,4 @@
-/** What each stage weighs, figure by figure, as ECharts reads it: grouped bars, the part that can be saved hatched. */
+/** What each stage weighs, figure by figure, as ECharts reads it: grouped bars, pale where the cheapest variant saves. */
 
 import { metricLabel, percent } from "../format.js";
 import { GRID, valueAxis } from "./chart.js";

@@ -115,7 +115,7 @@ function DeviceTable({ items }) {
                   <${Drift} now=${one.canary_ms} before=${one.baseline_ms} />
                 </td>
                 <td class="number">${quantity(one.baseline_ms, "ms")}</td>
-                <td class="mono">${one.worker || "–"}</td>
+                <td class="mono worker">${one.worker || "–"}</td>
                 <td class="small"><${Identity} one=${one} /></td>
               </tr>
             `,

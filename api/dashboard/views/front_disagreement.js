@@ -9,19 +9,21 @@ export function FrontDisagreement({ id, query, fronts }) {
   if (!fronts) return null;
   const rows = pairs(fronts);
   const judged = Object.values(fronts.members).some((numbers) => numbers.length > 0);
-  const links = (pair, only, other) => html`
-    <span class="count">${only.length}</span>
-    ${
-      only.length > 0 &&
-      html`
-        <${TrialLinks}
-          id=${id}
-          query=${query}
-          trials=${only}
-          label="Trials on the front of ${pair}, and not of ${other}"
-        />
-      `
-    }
+  const links = (figure, only, other) => html`
+    <div class="only">
+      <span class="count">${only.length}</span>
+      ${
+        only.length > 0 &&
+        html`
+          <${TrialLinks}
+            id=${id}
+            query=${query}
+            trials=${only}
+            label="Trials on the front of ${figure}, and not of ${other}"
+          />
+        `
+      }
+    </div>
   `;
   return html`
     <div class="stack">
@@ -29,7 +31,7 @@ export function FrontDisagreement({ id, query, fronts }) {
       ${
         judged
           ? html`
-              <div class="scroll short" tabindex="0">
+              <div class="scroll" tabindex="0">
                 <table class="fronts">
                   <caption class="hidden-text">
                     Trials on the front of one figure and not of the other, each against ${metricName(fronts.against)}

@@ -51,7 +51,7 @@ export function StageShares({ stages, asTable }) {
 function ShareTable({ stages, figures }) {
   return html`
     <div class="scroll short" tabindex="0">
-      <table class="compact">
+      <table class="compact shares">
         <caption class="hidden-text">Share of the teacher of each stage, and what its cheapest variant saves</caption>
         <thead>
           <tr>

@@ -15,6 +15,8 @@ from nas.estimation.devices.base import DeviceBackend, Subject, measurement
 from nas.estimation.devices.canary import canary
 from nas.estimation.latency_statistics import quantile
 
+MOST_IN_A_ROW = 100
+"""Calls of the canary before one call of what is timed."""
 Clock = Callable[[], float]
 Run = Callable[[], object]
 
@@ -92,35 +94,57 @@ def timed_calls(
         run: What is timed.
         protocol: How often and for how long.
         clock: Seconds.
-        canary_run: Called and timed right before each call, so that both meet the same machine; or None.
+        canary_run: Called and timed right before each call, so that both meet the same machine; or None. It is called
+            as often in a row as makes it take about as long: what others take from a shared processor comes in
+            slices of milliseconds, and falls between short calls.
 
     Returns:
-        Milliseconds of each call, and of the canary before it.
+        Milliseconds of each call, and of one call of the canary before it.
 
     Raises:
         EvaluationError: If that takes longer than the protocol allows.
     """
-    began = clock()
-
-    def timed(call: Run) -> float:
-        start = clock()
-        call()
-        stop = clock()
-        if stop - began > protocol.timeout_s:
-            raise EvaluationError(
-                f"Timing took longer than {protocol.timeout_s:g} s.", "Ask for fewer repeats or a longer timeout_s."
-            )
-        return (stop - start) * 1e3
-
-    for _ in range(protocol.warmup):
-        if canary_run is not None:
-            timed(canary_run)
-        timed(run)
+    watch = _Stopwatch(clock, protocol.timeout_s)
+    in_a_row = _warmed_up(watch, run, canary_run, protocol.warmup)
     samples: list[float] = []
     canaries: list[float] = []
     first = clock()
     while len(samples) < protocol.repeats or clock() - first < protocol.seconds:
         if canary_run is not None:
-            canaries.append(timed(canary_run))
-        samples.append(timed(run))
+            canaries.append(watch.ms(canary_run, in_a_row))
+        samples.append(watch.ms(run))
     return tuple(samples), tuple(canaries)
+
+
+def _warmed_up(watch: _Stopwatch, run: Run, canary_run: Run | None, calls: int) -> int:
+    """Make the calls that do not count; returns how many calls of the canary take about as long as one of `run`."""
+    in_a_row = 1
+    for _ in range(calls):
+        canary_ms = watch.ms(canary_run) if canary_run is not None else 0.0
+        taken_ms = watch.ms(run)
+        if canary_ms > 0:
+            in_a_row = min(MOST_IN_A_ROW, max(1, round(taken_ms / canary_ms)))
+    return in_a_row
+
+
+class _Stopwatch:
+    """Times calls until the protocol's time is over."""
+
+    def __init__(self, clock: Clock, timeout_s: float) -> None:
+        self._clock, self._timeout_s, self._began = clock, timeout_s, clock()
+
+    def ms(self, call: Run, in_a_row: int = 1) -> float:
+        """Milliseconds of one call, as the mean of so many in a row.
+
+        Raises:
+            EvaluationError: If the time is over.
+        """
+        start = self._clock()
+        for _ in range(in_a_row):
+            call()
+        stop = self._clock()
+        if stop - self._began > self._timeout_s:
+            raise EvaluationError(
+                f"Timing took longer than {self._timeout_s:g} s.", "Ask for fewer repeats or a longer timeout_s."
+            )
+        return (stop - start) * 1e3 / in_a_row

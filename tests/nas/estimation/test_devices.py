@@ -176,3 +176,20 @@ def test_a_module_that_cannot_be_exported_is_an_evaluation_error() -> None:
 
     with pytest.raises(EvaluationError, match="Unexportable"):
         DEVICES.get("host").measure(Subject(Unexportable(), {"x": torch.eye(3)}), QUICK)
+
+
+def test_the_canary_takes_about_as_long_as_what_is_timed_and_is_told_per_call() -> None:
+    now = 0.0
+    calls: list[str] = []
+
+    def spend(name: str, seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        calls.append(name)
+
+    protocol = LatencyProtocol(warmup=2, repeats=4, seconds=0.0)
+    network, canary = (lambda: spend("network", 0.02)), (lambda: spend("canary", 0.002))
+    samples, canaries = timed_calls(network, protocol, lambda: now, canary)
+    assert samples == pytest.approx([20.0] * 4)
+    assert canaries == pytest.approx([2.0] * 4)
+    assert calls[4:] == (["canary"] * 10 + ["network"]) * 4
