@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ GRACE_S = 120.0
 def main() -> None:
     """Measure what is missing, and write the report."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no measurement is left behind
     records = Records(options.results / f"{NAME}.runs.jsonl")
     setting = _setting(records, options)
     present = options.devices if options.report else _present(options.devices)

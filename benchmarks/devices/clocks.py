@@ -1,7 +1,7 @@
 """One timing by two clocks: the wall's, which the product tells, and the processor's, which others cannot slow.
 
-On a machine that others share, a network is interrupted where a canary of half a millisecond is not: the wall then
-says what the machine was up to, not what the network takes. Which of the two is right is there to be compared.
+On a machine that others share, the wall says what the machine was up to, too; how much of that a canary takes out is
+there to be seen beside the processor's clock, which users do not wait by.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ def by_both_clocks(
         return backend.measure(subject, protocol), None
     backend.require(protocol)
     began = time.perf_counter()
+    log: list[tuple[bool, float]] = []
     with backend.prepare(subject, protocol) as prepared, backend.prepare(canary(), protocol) as small:
-        run, beside = _Counted(prepared.run), _Counted(small.run)
+        run, beside = _noted(prepared.run, log, is_canary=False), _noted(small.run, log, is_canary=True)
         samples, canaries = timed_calls(run, protocol, canary_run=beside)
         seconds = time.perf_counter() - began
 
@@ -53,7 +54,7 @@ def by_both_clocks(
                 seconds=seconds,
             )
 
-        return told(samples, canaries), told(run.spent_ms[protocol.warmup :], beside.spent_ms[protocol.warmup :])
+        return told(samples, canaries), told(*in_turns(log, len(samples)))
 
 
 def in_short(one: LatencyMeasurement) -> LatencyMeasurement:
@@ -63,15 +64,33 @@ def in_short(one: LatencyMeasurement) -> LatencyMeasurement:
     return short
 
 
-class _Counted:
+def in_turns(log: Sequence[tuple[bool, float]], count: int) -> tuple[list[float], list[float]]:
+    """The last so many calls, and the mean of the canary's calls before each: what is timed, without the warm-ups.
+
+    Args:
+        log: Every call in order: whether it was the canary's, and its milliseconds.
+        count: Of calls that are no warm-ups.
+    """
+    samples: list[float] = []
+    canaries: list[float] = []
+    before: list[float] = []
+    for is_canary, spent_ms in log:
+        if is_canary:
+            before.append(spent_ms)
+        else:
+            samples.append(spent_ms)
+            canaries.append(statistics.fmean(before))
+            before = []
+    return samples[-count:], canaries[-count:]
+
+
+def _noted(run: Run, log: list[tuple[bool, float]], *, is_canary: bool) -> Run:
     """A call that notes how much processor time it took."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.spent_ms: list[float] = []
-
-    def __call__(self) -> object:
+    def call() -> object:
         began = time.process_time()
-        result = self.run()
-        self.spent_ms.append((time.process_time() - began) * 1e3)
+        result = run()
+        log.append((is_canary, (time.process_time() - began) * 1e3))
         return result
+
+    return call

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.devices import backend_worker, backends
 from benchmarks.devices.backend_jobs import FLOOR, Job, Records, blocks_of, canonical, planned
 from benchmarks.devices.backend_report import report
+from benchmarks.devices.clocks import in_turns
 from benchmarks.devices.shares import report as shares_report
 from benchmarks.devices.spreads import report as spreads_report
 from nas.domain.device import Device, LatencyProtocol
@@ -199,3 +200,9 @@ def test_stages_have_shares_of_the_whole_network() -> None:
     assert [row["latency %"] for row in document["groups"]] == pytest.approx([50.0, 50.0])
     assert document["floor"] == {"stem": {"params": 10, "macs": 10}}
     assert next(iter(tables.values()))[0]["± %"] == pytest.approx(25.0)
+
+
+def test_processor_time_leaves_warm_ups_out_and_takes_the_mean_of_a_row_of_canaries() -> None:
+    warm_ups = [(True, 9.0), (False, 90.0)]
+    log = [*warm_ups, (True, 1.0), (True, 2.0), (False, 10.0), (True, 2.0), (True, 2.0), (False, 12.0)]
+    assert in_turns(log, 2) == ([10.0, 12.0], [1.5, 2.0])
