@@ -65,7 +65,7 @@ def block_subject(teacher: LoadedTeacher, payload: MeasureBlock) -> Subject:
     stage = stage_named(teacher.denoiser, payload.stage)
     block = untrained_block(teacher.denoiser, stage, payload.variant)
     border = stage_input(teacher.denoiser, stage, inputs)
-    return Subject(FlatBlock(block, border.context is not None, border.size).eval(), _flattened(border))
+    return Subject(FlatBlock(block, border.context is not None, border.size).eval(), flattened(border))
 
 
 def measure_network(teacher: LoadedTeacher, payload: MeasureNetwork) -> LatencyMeasurement:
@@ -132,7 +132,8 @@ def stage_input(denoiser: StagedDenoiser, wanted: Stage, inputs: dict[str, Tenso
     return found[0]
 
 
-def _flattened(border: StageInput) -> dict[str, Tensor]:
+def flattened(border: StageInput) -> dict[str, Tensor]:
+    """What enters a stage, as tensors by name, in the order in which `FlatBlock` takes them."""
     named = {"hidden": border.hidden, "temb": border.temb}
     if border.context is not None:
         named["context"] = border.context
