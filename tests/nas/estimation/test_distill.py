@@ -145,14 +145,21 @@ def test_a_torn_checkpoint_counts_as_none(tmp_path: Path) -> None:
     assert load_progress(tmp_path / "torn") is None
 
 
+def _distil_on(threads: int, *given: object) -> None:
+    """In a process that was not forked: this one may have run torch's backward pass, which forks cannot share."""
+    torch.set_num_threads(threads)
+    distill(*given)  # type: ignore[arg-type]  # as it takes them
+
+
 def test_a_killed_distillation_goes_on_where_it_was(
     teacher: LoadedTeacher, features: Features, workspace: DirectoryWorkspace
 ) -> None:
     payload = distillation_of(teacher.ref, features.manifest.calibration, "E1", "R", steps=150)
     checkpoint = workspace.scratch / f"{payload.key}.distillation"
-    process = multiprocessing.get_context("fork").Process(
-        target=distill,
-        args=(teacher.denoiser, features, payload, workspace.artifacts, workspace.scratch, None, 0.0),
+    places = workspace.artifacts, workspace.scratch
+    process = multiprocessing.get_context("spawn").Process(
+        target=_distil_on,
+        args=(torch.get_num_threads(), teacher.denoiser, features, payload, *places, None, 0.0),
     )
     process.start()
     deadline = time.monotonic() + 120
