@@ -55,7 +55,7 @@ def main() -> None:
     networks = {"teacher": TEACHER, "a tenth less": a_tenth_less()}
     with disturbance(options.seed) if options.disturb else contextlib.nullcontext():
         for rows in measured(networks, options.device, options.times, options.minutes * 60.0, options.seed):
-            document, tables = report(rows)
+            document, tables = report(rows, slower="teacher")
             document |= {"device": options.device, "disturbed": options.disturb, "minutes": options.minutes}
             document["networks"] = {name: dict(one.choices) for name, one in networks.items()}
             write_results(f"repeatability-{options.device}", document, tables, options.results)

@@ -9,12 +9,17 @@ WITHIN = 0.05
 """How far a median may be from the middle one."""
 
 
-def report(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
-    """Spread of every network, and how often two networks were ordered as their middle ones are."""
+def report(rows: list[dict[str, Any]], slower: str) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Spread of every network, and how often two networks were ordered rightly.
+
+    Args:
+        rows: Of each turn and network.
+        slower: The network with more multiplications and otherwise the same: which one it is must be known from
+            elsewhere, because what is judged here cannot be its own judge.
+    """
     clocks = [clock for clock in ("wall", "processor") if all(row[clock] for row in rows)]
     spreads, order = [], []
-    names = sorted({row["network"] for row in rows})
-    is_slower = _is_slower(rows, names, clocks[-1])
+    names = sorted({row["network"] for row in rows}, key=lambda name: name == slower)
     for clock in clocks:
         canary = statistics.median(row[clock]["canary_ms"] for row in rows)
         for how, key, factor in (("raw", "median_ms", 1.0), ("steadied", "ratio", canary)):
@@ -22,7 +27,7 @@ def report(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, list[d
             told = {"clock": clock, "how": how}
             spreads += [{"network": name, **told, "times": len(own), **_spread(own)} for name, own in values.items()]
             first, second = values.values()
-            order.append({**told, "networks": ", ".join(names), **_order(first, second, is_slower)})
+            order.append({**told, "networks": ", ".join(names), **_order(first, second)})
     tables = {
         "How far repeated medians are apart": spreads,
         "Whether the slower network was told from the other": order,
@@ -41,18 +46,12 @@ def _spread(values: list[float]) -> dict[str, Any]:
     }
 
 
-def _is_slower(rows: list[dict[str, Any]], names: list[str], clock: str) -> bool:
-    """Whether the second network is the slower one, by all turns together and the clock that is disturbed least."""
-    first, second = ([row[clock]["ratio"] for row in rows if row["network"] == name] for name in names)
-    return bool(statistics.median(second) > statistics.median(first))
-
-
-def _order(first: list[float], second: list[float], is_slower: bool) -> dict[str, Any]:
+def _order(faster: list[float], slower: list[float]) -> dict[str, Any]:
     """Within one turn, and over all pairs of turns, which the machine's drift separates."""
-    right = [(b > a) == is_slower for a, b in zip(first, second, strict=True)]
-    crossed = [(b > a) == is_slower for a in first for b in second]
+    right = [b > a for a, b in zip(faster, slower, strict=True)]
+    crossed = [b > a for a in faster for b in slower]
     return {
-        "difference %": 100 * (statistics.median(second) / statistics.median(first) - 1),
+        "difference %": 100 * (statistics.median(slower) / statistics.median(faster) - 1),
         "right within a turn": f"{sum(right)} of {len(right)}",
         "right over all pairs %": 100 * statistics.mean(crossed),
     }

@@ -177,11 +177,11 @@ def test_the_canary_tells_two_networks_apart_that_a_drifting_machine_swaps() -> 
         for name, ms, slower in (("a", 10.0, slow_first), ("b", 9.0, slow_second)):
             wall = {"median_ms": ms * slower, "ratio": ms / 0.5, "canary_ms": 0.5 * slower}
             rows.append({"turn": turn, "network": name, "wall": wall, "processor": None})
-    document, _ = spreads_report(rows)
+    document, _ = spreads_report(rows, slower="a")
     order = {row["how"]: row for row in document["order"]}
     assert order["raw"]["right within a turn"] == "2 of 3"
     assert order["steadied"]["right within a turn"] == "3 of 3"
-    assert order["steadied"]["difference %"] == pytest.approx(-10.0)
+    assert order["steadied"]["difference %"] == pytest.approx(100 / 9)
     spreads = {(row["network"], row["how"]): row["farthest %"] for row in document["spreads"]}
     assert spreads["a", "raw"] == pytest.approx(100.0)
     assert spreads["a", "steadied"] == pytest.approx(0.0)
