@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Table, select, update
 
@@ -12,6 +12,7 @@ from storage.refusals import unknown_search
 from storage.statements import insert_first, insert_into
 from storage.tables import evaluations, latencies, library_entries, library_uses, searches
 
+_KEYS_PER_STATEMENT = 500  # databases bound the parameters of a statement
 _BYTES_PER_PARAMETER = 4  # weights are stored as float32
 
 
@@ -40,6 +41,17 @@ class SqlLibrary:
         """The measurement of a latency job's key, or None."""
         document = _document(self._connection, latencies, key)
         return None if document is None else LatencyMeasurement.model_validate_json(document)
+
+    def latencies(self, keys: Collection[str]) -> Mapping[str, LatencyMeasurement]:
+        """The measurements that there are of many keys, by key."""
+        found: dict[str, LatencyMeasurement] = {}
+        asked = tuple(keys)
+        for start in range(0, len(asked), _KEYS_PER_STATEMENT):
+            wanted = latencies.c.key.in_(asked[start : start + _KEYS_PER_STATEMENT])
+            statement = select(latencies.c.key, latencies.c.document).where(wanted)
+            for key, document in self._connection.execute(statement):
+                found[key] = LatencyMeasurement.model_validate_json(document)
+        return found
 
     def add_latency(self, key: str, measurement: LatencyMeasurement) -> None:
         """Keep a measurement; one of another fingerprint takes the place of what was measured before."""

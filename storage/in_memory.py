@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -210,6 +210,9 @@ class _Library(_Repository):
 
     def latency(self, key: str) -> LatencyMeasurement | None:
         return self._state.latencies.get(key)
+
+    def latencies(self, keys: Collection[str]) -> Mapping[str, LatencyMeasurement]:
+        return {key: self._state.latencies[key] for key in keys if key in self._state.latencies}
 
     def add_latency(self, key: str, measurement: LatencyMeasurement) -> None:
         stored = self._state.latencies.setdefault(key, measurement)

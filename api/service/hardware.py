@@ -11,7 +11,7 @@ from nas.domain.architecture import Architecture
 from nas.domain.metric import FIDELITY_METRICS
 from nas.domain.search import Search, TimedOn
 from nas.domain.value import FrozenDict
-from nas.engine.jobs import network_latency
+from nas.engine.jobs import network_latencies
 from nas.estimation.hardware_report import Judged, MeasuredOn, hardware_report
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def _measured_on(uow: SqlUnitOfWork, search: Search, costs: ExactCosts, timed: T
     table = costs.table(timed.table_metric.name)
     canary_ms = table.canary_ms if table is not None else 0.0
     kind, networks = "measured", {}
-    for number, architecture in zip(judged.numbers, judged.architectures, strict=True):
-        found = network_latency(uow.library, search.spec, timed.spec, architecture)
+    measured = network_latencies(uow.library, search.spec, timed.spec, judged.architectures)
+    for number, found in zip(judged.numbers, measured, strict=True):
         if found is not None:
             kind, networks[number] = found.device.kind, found.told(canary_ms).mean
     return MeasuredOn(timed.spec.device, kind, timed.table_metric.name, timed.metric.name, networks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nas.domain.architecture import TEACHER_VARIANT, Architecture
 from nas.domain.device import LatencyMeasurement
 from nas.domain.job import (
@@ -108,6 +110,15 @@ def network_latency(
 ) -> LatencyMeasurement | None:
     """Measured latency of an assembled network, or None when it was not (yet) measured."""
     return known.latency(network_latency_job(spec, latency, architecture).key)
+
+
+def network_latencies(
+    known: LibraryRepository, spec: SearchSpec, latency: LatencySpec, architectures: Sequence[Architecture]
+) -> Sequence[LatencyMeasurement | None]:
+    """Measured latencies of many assembled networks, each None when it was not (yet) measured."""
+    keys = [network_latency_job(spec, latency, architecture).key for architecture in architectures]
+    found = known.latencies(keys)
+    return [found.get(key) for key in keys]
 
 
 def _measurement(spec: SearchSpec, latency: LatencySpec, payload: MeasureBlock | MeasureNetwork) -> Job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -126,6 +126,9 @@ class LibraryRepository(Protocol):
 
     def latency(self, key: str) -> LatencyMeasurement | None:
         """The measurement of a latency job's key, or None."""
+
+    def latencies(self, keys: Collection[str]) -> Mapping[str, LatencyMeasurement]:
+        """The measurements that there are of many keys, by key."""
 
     def add_latency(self, key: str, measurement: LatencyMeasurement) -> None:
         """Keep a measurement; the first one of a key wins."""

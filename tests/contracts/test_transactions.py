@@ -26,6 +26,8 @@ def test_the_first_entry_latency_and_evaluation_of_a_key_win(database: AnyDataba
     with database.reader() as view:
         assert view.library.entry("a" * 64) == an_entry()
         assert view.library.latency("k") == a_latency()
+        # more keys than a database takes in one statement
+        assert view.library.latencies([*(str(number) for number in range(40_000)), "k"]) == {"k": a_latency()}
         assert view.evaluations.recall("k") == ugly
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright
 
 from tests.dashboard.scene import Scene
 
@@ -55,6 +55,21 @@ class Server:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(timeout=10)
+
+
+def bring_into_sight(page: Page, name: str, within_s: float = PATIENCE_S) -> Locator:
+    """A panel that asks the server once it is seen, seen and answered.
+
+    What lies above may still grow and push it away: whoever looks for it scrolls on.
+    """
+    panel = page.locator("section.panel", has=page.get_by_role("heading", name=name, exact=True))
+
+    def is_answered() -> bool:
+        panel.scroll_into_view_if_needed()
+        return panel.get_attribute("aria-busy") == "false"
+
+    wait_for(is_answered, within_s)
+    return panel
 
 
 def wait_for(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:

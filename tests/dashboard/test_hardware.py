@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.dashboard.browsers import Server
+from tests.dashboard.browsers import Server, bring_into_sight
 from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 from tests.dashboard.test_accessibility import AXE
@@ -41,9 +41,7 @@ def report(timed_scene: Scene, timed_server: Server) -> dict[str, Any]:
 
 def opened(server: Server, key: str, open_page: Open, search: str = ON_TWO, **options: Any) -> tuple[Page, Locator]:
     page = open_page(server.url, key, f"/searches/{search}", **options)
-    heading = page.get_by_role("heading", name="Hardware", exact=True)
-    heading.scroll_into_view_if_needed()
-    return page, page.locator("section.hardware")
+    return page, bring_into_sight(page, "Hardware")
 
 
 def test_the_matrix_and_the_bars_say_what_the_server_says(
@@ -114,7 +112,7 @@ def test_nothing_is_asked_before_the_panel_comes_into_sight(
     expect(page.locator(".epsilon")).to_be_visible()
     page.wait_for_timeout(500)
     assert not [url for url in asked if url.endswith("/hardware")]
-    page.get_by_role("heading", name="Hardware", exact=True).scroll_into_view_if_needed()
+    bring_into_sight(page, "Hardware")
     expect(page.locator("section.hardware table.matrix")).to_be_visible()
     page.wait_for_timeout(500)
     assert len([url for url in asked if url.endswith("/hardware")]) == 1

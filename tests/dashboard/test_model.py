@@ -8,18 +8,18 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.browsers import Server
+from tests.dashboard.browsers import Server, bring_into_sight
 from tests.dashboard.conftest import Open
 from tests.dashboard.scene import Scene
 from tests.dashboard.test_accessibility import AXE
 
-SLOW_MS = 90_000
+SLOW_S = 90.0
 """The first fit of a process imports Ax."""
 
 
 def opened(server: Server, key: str, open_page: Open, search: str = "search-001", **options: Any) -> Page:
     page = open_page(server.url, key, f"/searches/{search}", **options)
-    page.get_by_role("heading", name="Model", exact=True).scroll_into_view_if_needed()
+    bring_into_sight(page, "Model", SLOW_S)
     return page
 
 
@@ -35,7 +35,7 @@ def test_the_panel_says_what_the_server_says(finished_scene: Scene, finished_ser
     said = report(finished_server, key)
     page = opened(finished_server, key, open_page)
     panel = page.locator("section.model")
-    expect(panel.locator("header .badge")).to_have_text(said["verdict"], timeout=SLOW_MS)
+    expect(panel.locator("header .badge")).to_have_text(said["verdict"])
     for finding in said["findings"]:
         expect(panel.locator(".findings")).to_contain_text(finding["finding"])
         expect(panel.locator(".findings")).to_contain_text(finding["remedy"])
@@ -62,8 +62,8 @@ def test_nothing_is_asked_before_the_panel_comes_into_sight(scene: Scene, server
     expect(page.locator(".epsilon")).to_be_visible()
     page.wait_for_timeout(500)
     assert not [url for url in asked if url.endswith("/health")]
-    page.get_by_role("heading", name="Model", exact=True).scroll_into_view_if_needed()
-    expect(page.locator("section.model header .badge")).to_have_text("too early", timeout=SLOW_MS)
+    bring_into_sight(page, "Model", SLOW_S)
+    expect(page.locator("section.model header .badge")).to_have_text("too early")
     expect(page.locator("section.model .findings")).to_contain_text("Let the search run on.")
     assert len([url for url in asked if url.endswith("/health")]) == 1
 
@@ -73,7 +73,7 @@ def test_the_panel_has_no_serious_fault(
     finished_scene: Scene, finished_server: Server, open_page: Open, theme: str
 ) -> None:
     page = opened(finished_server, finished_scene.key(), open_page, color_scheme=theme)
-    page.locator(".chart.predictions canvas").wait_for(timeout=SLOW_MS)
+    page.locator(".chart.predictions canvas").wait_for()
     page.evaluate(AXE)
     for _ in range(2):  # the charts, and the tables behind them
         found = page.evaluate("axe.run('section.model', {resultTypes: ['violations']})")

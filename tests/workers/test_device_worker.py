@@ -42,6 +42,7 @@ class Site:
     def __init__(self, home: Path) -> None:
         self.home, self.host = home, loopback_address(os.getpid())
         self.address = f"{self.host}:{free_port(self.host)}"
+        self.logs: dict[int, Path] = {}
         self.token = secrets.token_hex(32)
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"},
@@ -64,7 +65,7 @@ class Site:
         command = [*RAY, "start", "--head", *place, *options, f"--object-store-memory={100 * 2**20}"]
         subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=200)
 
-    def offer(self, *more: str) -> subprocess.Popen[str]:
+    def offer(self, *more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "api.cli", "device-worker", "--address", self.address, "--device", "bench"]
         place = [
             "--backend",
@@ -76,14 +77,26 @@ class Site:
             str(self.home / "bench"),
             "--json",
         ]
-        return subprocess.Popen(
-            [*command, *place, "--json", *more],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        log = self.home / f"worker-{len(self.logs)}.log"
+        with log.open("w") as said:
+            worker = subprocess.Popen(
+                [*command, *place, "--json", *more],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+        self.logs[worker.pid] = log
+        return worker
+
+    def said(self, worker: subprocess.Popen[bytes]) -> str:
+        return self.logs[worker.pid].read_text()
+
+    def first_document(self, worker: subprocess.Popen[bytes]) -> dict[str, object]:
+        """What a worker says when its device is offered."""
+        until(lambda: "\n}\n" in self.said(worker), lambda: f"the device is offered:\n{self.said(worker)}")
+        found: dict[str, object] = json.loads(self.said(worker).partition("\n}\n")[0] + "}")
+        return found
 
     def end(self) -> None:
         for process in psutil.process_iter():
@@ -119,10 +132,10 @@ def a_job(seconds: float, *, queue_timeout_s: float = 600.0) -> Job:
     return Job(payload=payload, timeout_s=300.0, queue_timeout_s=queue_timeout_s)
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
+def until(condition: Callable[[], bool], what: str | Callable[[], str]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, what() if callable(what) else what
         time.sleep(0.05)
 
 
@@ -141,18 +154,6 @@ def is_in(workers: RayProcess, condition: str) -> bool:
     return (found := state(workers)) is not None and found.condition == condition
 
 
-def first_document(worker: subprocess.Popen[str]) -> dict[str, object]:
-    """What a worker says when its device is offered."""
-    assert worker.stdout is not None
-    said = ""
-    for line in worker.stdout:
-        said += line
-        if line.startswith("}"):
-            break
-    found: dict[str, object] = json.loads(said)
-    return found
-
-
 def test_a_device_worker_is_used_killed_missed_and_used_again(site: Site, tmp_path: Path) -> None:
     workers = RayProcess(DirectoryWorkspace(tmp_path), address=site.address, execute=time_something)
     first = site.offer("--label", "room=lab")
@@ -165,7 +166,7 @@ def test_a_device_worker_is_used_killed_missed_and_used_again(site: Site, tmp_pa
         assert (failure.code, failure.transient) == (ABSENT, True)
         assert "blocksmith device-worker --device bench" in failure.message
 
-        told = first_document(first)
+        told = site.first_document(first)
         job = a_job(0.0)
         workers.submit(job)
         outcome = answer(workers, job.key)
@@ -181,8 +182,7 @@ def test_a_device_worker_is_used_killed_missed_and_used_again(site: Site, tmp_pa
 
         rival = site.offer("--label", "room=attic")
         assert rival.wait(PATIENCE_S) != 0
-        assert rival.stdout is not None
-        assert "room: here 'attic', there 'lab'" in rival.stdout.read()
+        assert "room: here 'attic', there 'lab'" in site.said(rival)
 
         lost = a_job(200.0)
         workers.submit(lost)
@@ -197,7 +197,7 @@ def test_a_device_worker_is_used_killed_missed_and_used_again(site: Site, tmp_pa
         workers.submit(waiting)
         second = site.offer("--label", "room=lab")
         try:
-            first_document(second)
+            site.first_document(second)
             again = answer(workers, waiting.key).result
             assert isinstance(again, LatencyMeasurement)
             assert again.device == device

@@ -14,9 +14,10 @@ export function useSeen(box, settled) {
   const [seen, setSeen] = useState(false);
   useEffect(() => {
     if (!settled) return undefined;
-    const watch = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && setSeen(true), {
-      rootMargin: "200px",
-    });
+    // A busy browser tells of several crossings at once.
+    /** @param {IntersectionObserverEntry[]} crossings */
+    const tell = (crossings) => crossings.some(({ isIntersecting }) => isIntersecting) && setSeen(true);
+    const watch = new IntersectionObserver(tell, { rootMargin: "200px" });
     watch.observe(/** @type {Element} */ (box.current));
     return () => watch.disconnect();
   }, [settled]);

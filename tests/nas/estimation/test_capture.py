@@ -173,7 +173,7 @@ def capture_and_tell(
 def test_of_two_processes_one_captures_and_the_other_waits(
     teacher_ref: TeacherRef, calibration: Calibration, tmp_path: Path
 ) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     told: multiprocessing.Queue[int] = context.Queue()
     processes = [
         context.Process(target=capture_and_tell, args=(teacher_ref, calibration, tmp_path, told)) for _ in range(2)
