@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import torch
 from nas.reference.compute import ComputePlan, choose_compute
 from nas.reference.folder import load_autoencoder, load_unet, save_autoencoder, save_rest, save_unet
 from nas.reference.networks import build_conditions, build_scheduler, build_unet
-from nas.reference.settings import Phase, TeacherTraining
+from nas.reference.settings import Phase, TeacherTraining, TrainingProgress
 from nas.reference.train_unet import DenoiserTask
 from nas.reference.train_vae import AutoencoderTask, set_scaling_factor
 from nas.reference.training_data import TrainingPictures
-from nas.reference.training_loop import OnProgress, Task, run_phase
+from nas.training.loop import Task, train
+from nas.training.plan import Progress
 
+OnProgress = Callable[[TrainingProgress], None]
 MINUTES_SHARES = {
     Phase.AUTOENCODER: 0.25,
     Phase.DENOISER: 0.5,
@@ -90,12 +94,9 @@ class _Training:
         """Run one phase within its share of the minutes, if minutes were given."""
         settings = self._settings
         budget_s = None if settings.minutes is None else 60.0 * settings.minutes * MINUTES_SHARES[phase]
-        return run_phase(
-            task,
-            phase,
-            settings.plans[phase],
-            self._checkpoints / f"{phase.value}.safetensors",
-            self._on_progress,
-            settings.checkpoint_s,
-            budget_s,
-        )
+
+        def tell(news: Progress) -> None:
+            self._on_progress(TrainingProgress(**asdict(news), phase=phase))
+
+        checkpoint = self._checkpoints / f"{phase.value}.safetensors"
+        return train(task, settings.plans[phase], checkpoint, tell, settings.checkpoint_s, budget_s).network

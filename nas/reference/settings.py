@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from nas.training.plan import Progress, TrainingPlan
+
 CONDITIONS = ("null", "photograph", "dead-leaves")
 """Names of the stored condition embeddings; the position is the label used in training."""
 
@@ -19,28 +21,17 @@ class Phase(Enum):
     DENOISER_BALANCED = "denoiser-balanced"
 
 
-@dataclass(frozen=True)
-class PhasePlan:
-    """One training.
+@dataclass(frozen=True, kw_only=True)
+class PhasePlan(TrainingPlan):
+    """One training of the teacher.
 
     Attributes:
-        steps: Optimiser steps.
         batch: Crops per step.
         crop: Edge of a crop in pixels.
-        learning_rate: After the warm-up.
-        final_learning_rate: At the end of the cosine.
-        decay_share: Last part of the steps over which a cosine leads from one rate to the other. Before it the rate
-            is constant and a step does not depend on how many will follow, so a training can still be prolonged.
-        warmup: Steps of linear warm-up.
     """
 
-    steps: int
     batch: int
     crop: int
-    learning_rate: float
-    final_learning_rate: float
-    decay_share: float = 1.0
-    warmup: int = 100
 
 
 @dataclass(frozen=True)
@@ -78,10 +69,10 @@ class TeacherShape:
 def default_plans() -> dict[Phase, PhasePlan]:
     """Return the plans that made the shipped weights."""
     return {
-        Phase.AUTOENCODER: PhasePlan(1600, 10, 64, 1.5e-3, 1e-6),
-        Phase.DENOISER: PhasePlan(1750, 16, 64, 1e-3, 5e-5, decay_share=0.3),
-        Phase.DENOISER_LARGE: PhasePlan(450, 4, 128, 4e-4, 1e-6, warmup=30),
-        Phase.DENOISER_BALANCED: PhasePlan(400, 16, 64, 4e-4, 1e-6, warmup=30),
+        Phase.AUTOENCODER: PhasePlan(1600, 1.5e-3, 1e-6, batch=10, crop=64),
+        Phase.DENOISER: PhasePlan(1750, 1e-3, 5e-5, decay_share=0.3, batch=16, crop=64),
+        Phase.DENOISER_LARGE: PhasePlan(450, 4e-4, 1e-6, warmup=30, batch=4, crop=128),
+        Phase.DENOISER_BALANCED: PhasePlan(400, 4e-4, 1e-6, warmup=30, batch=16, crop=64),
     }
 
 
@@ -118,20 +109,12 @@ class TeacherTraining:
     resume: bool = False
 
 
-@dataclass(frozen=True)
-class TrainingProgress:
-    """One line of news for a progress bar.
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress(Progress):
+    """News of one phase.
 
     Attributes:
         phase: What is being trained.
-        step: Finished steps.
-        steps: Steps of this phase.
-        loss: Mean loss since the last news.
-        elapsed_s: Seconds spent in this phase, earlier runs included.
     """
 
     phase: Phase
-    step: int
-    steps: int
-    loss: float
-    elapsed_s: float

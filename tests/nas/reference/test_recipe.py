@@ -58,7 +58,7 @@ def tiny_training(images: Path, output: Path, **changes: object) -> TeacherTrain
 
 @pytest.fixture(autouse=True)
 def every_step_is_news(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas.reference.training_loop.NEWS_EVERY_S", 0.0)
+    monkeypatch.setattr("nas.training.loop.NEWS_EVERY_S", 0.0)
 
 
 @pytest.mark.parametrize("phase", [Phase.AUTOENCODER, Phase.DENOISER])

@@ -1,33 +1,33 @@
-"""One safetensors file per phase, replaced atomically: a kill at any moment leaves the last complete checkpoint.
-
-No random state is stored because none is needed: every step draws from generators seeded by (seed, phase, step).
-"""
+"""One safetensors file per training, replaced atomically: a kill leaves the last complete checkpoint."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+Curve = list[tuple[int, float]]
 
 
 @dataclass
 class TrainingState:
-    """Everything that changes while a phase trains.
+    """Everything that changes while something trains.
 
     Attributes:
         network: The network being trained.
-        average: Exponential moving average of its weights; what is shipped.
+        average: Exponential moving average of its weights; what is kept in the end.
         optimiser: AdamW over the network's parameters.
         step: Finished steps.
-        steps: Steps of the phase; fixed when the phase starts.
+        steps: Steps of the training; fixed when it starts.
         elapsed_s: Seconds spent so far.
+        curve: `(step, mean loss since the point before)`.
     """
 
     network: nn.Module
@@ -36,6 +36,7 @@ class TrainingState:
     step: int
     steps: int
     elapsed_s: float
+    curve: Curve = field(default_factory=list)
 
 
 def save_checkpoint(state: TrainingState, file: Path) -> None:
@@ -45,13 +46,25 @@ def save_checkpoint(state: TrainingState, file: Path) -> None:
         tensors |= {f"{prefix}/{name}": value.contiguous() for name, value in module.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{name}": value.contiguous() for name, value in moments.items()}
-    progress = {"step": state.step, "steps": state.steps, "elapsed_s": state.elapsed_s}
+    progress = {"step": state.step, "steps": state.steps, "elapsed_s": state.elapsed_s, "curve": state.curve}
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished")
-    save_file(tensors, unfinished, metadata={"progress": json.dumps(progress)})
-    with unfinished.open("rb+") as handle:
-        os.fsync(handle.fileno())
-    unfinished.replace(file)
+    unfinished = file.with_suffix(f".{os.getpid()}.unfinished")
+    try:
+        save_file(tensors, unfinished, metadata={"progress": json.dumps(progress)})
+        with unfinished.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)  # half a file would keep a full disk full
+
+
+def is_readable(file: Path) -> bool:
+    """Whether there is a checkpoint to go on from; a damaged one is as good as none."""
+    try:
+        with safe_open(file, framework="pt") as handle:
+            return "step" in json.loads((handle.metadata() or {})["progress"])
+    except (OSError, SafetensorError, ValueError, KeyError):
+        return False
 
 
 def load_checkpoint(state: TrainingState, file: Path) -> None:
@@ -76,3 +89,4 @@ def load_checkpoint(state: TrainingState, file: Path) -> None:
     state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
     state.step, state.steps = progress["step"], progress["steps"]
     state.elapsed_s = progress["elapsed_s"]
+    state.curve = [(int(step), float(loss)) for step, loss in progress.get("curve", ())]
