@@ -34,6 +34,7 @@ def answer(result: Any, *in_words: str | Table, as_json: bool) -> None:
     """
     if as_json:
         sys.stdout.write(json.dumps(result, indent=2, ensure_ascii=False, default=_as_plain) + "\n")
+        sys.stdout.flush()  # some commands go on, and a script waits for what they say
         return
     for said in in_words:
         console.print(said, soft_wrap=isinstance(said, str))
