@@ -76,7 +76,8 @@ def _phases(data: Path, search_id: str) -> list[dict[str, Any]]:
     """Seconds from the first to the last event of each phase, and what workers spent in it."""
     with Installation(data).database.reader() as uow:
         events = uow.events.after(search_id, 0, 1_000_000)
-    started, spans = events[0][3], {}
+    started = events[0][3]
+    spans: dict[str, dict[str, Any]] = {}
     previous = started
     for _, kind, payload, at in events:
         facts = json.loads(payload)["facts"]

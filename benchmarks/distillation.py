@@ -31,6 +31,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,11 @@ from nas.domain.job import CaptureFeatures
 from nas.domain.library import Distillation
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.estimation.assemble import stage_named
-from nas.estimation.block_training import BlockTraining, Indices, on_device
+from nas.estimation.block_training import BlockTraining, on_device
 from nas.estimation.capture import capture
 from nas.estimation.distill import fresh_block
-from nas.estimation.features import LATENTS, TIMESTEPS, Features
-from nas.estimation.judge import predict
+from nas.estimation.features import LATENTS, TIMESTEPS, Features, Indices
+from nas.estimation.holdout_run import predict
 from nas.estimation.normalised_error import normalised_squared_error
 from nas.space.blocks.base import BLOCK_FAMILIES
 from nas.space.blocks.catalogue import variants
@@ -124,7 +125,7 @@ def prepared(source: str, store: Path) -> tuple[LoadedTeacher, Features, float]:
 
 def compare_speed(teacher: LoadedTeacher, features: Features, capture_s: float, turns: int) -> dict[str, Any]:
     """Both arms in turns, one block per stage, and what that means for a library."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for stage in teacher.denoiser.stages:
         arms = _both_arms(teacher, features, stage)
         spent = dict.fromkeys(arms, 0.0)
@@ -132,7 +133,7 @@ def compare_speed(teacher: LoadedTeacher, features: Features, capture_s: float, 
             arm.step()  # not counted: allocations and the libraries' own warm-up
         for _ in range(turns):
             for name, arm in arms.items():
-                spent[name] += _cpu_seconds(lambda arm=arm: [arm.step() for _ in range(TURN)])
+                spent[name] += _cpu_seconds(partial(_steps, arm))
         steps = turns * TURN
         rows.append(
             {
@@ -233,6 +234,11 @@ def _in_own_process(arm: str, features: Features, teacher: str) -> dict[str, flo
 def _curve_row(curve: dict[str, Any]) -> dict[str, Any]:
     losses = {f"{step} steps": loss for step, loss in curve["losses"].items()}
     return {name: curve[name] for name in ("family", "block", "initialise", "parameters")} | losses
+
+
+def _steps(arm: BlockTraining) -> None:
+    for _ in range(TURN):
+        arm.step()
 
 
 def _cpu_seconds(work: Callable[[], object]) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from api.composition import describe_teacher, drive, registered_names, submit
+from api.composition import drive, registered_names, submit
 from api.documents import read_document
 from api.installation import Installation
 from api.specs import check_spec
+from api.teachers import describe_teacher
 from nas.domain.search import Search
 from nas.domain.trial import Trial
 from nas.engine.events import unobserved

@@ -87,4 +87,5 @@ class Sleepers:
         if not isinstance(job.payload, EvaluateArchitecture):
             return answer(job)
         self.shifts.append(Shift(began, due))
-        return answer(job).evolve(seconds=self._evaluation_s)
+        outcome: Outcome = answer(job).evolve(seconds=self._evaluation_s)
+        return outcome

@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--name", help="of the results, instead of reliability-TASK")
     parser.add_argument("--make", action="store_true", help="make histories and ask nothing")
     options = parser.parse_args()
-    asked = []
+    asked: list[Any] = []
     for history in histories(options.histories, options.task, options.seeds):
         if not options.make:
             asked.extend(ask(history))

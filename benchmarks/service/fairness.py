@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -40,7 +40,7 @@ class Timers:
     slots = float(SLOTS)
 
     def __init__(self) -> None:
-        self.served_s: Counter[str] = Counter()
+        self.served_s: defaultdict[str, float] = defaultdict(float)
         self.is_counting = False
         self._done: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
@@ -114,7 +114,7 @@ def measure_fairness(site: Site) -> list[dict[str, Any]]:
         {"project": name, "searches": len(shares), "worker_s": sum(shares), "jain_within": jain(shares)}
         for name, shares in by_project.items()
     ]
-    whole = [row["worker_s"] for row in rows]
+    whole = [sum(shares) for shares in by_project.values()]
     utilisation = sum(whole) / (SLOTS * WINDOW_S)
     between = {"project": "between projects", "searches": len(searches), "worker_s": sum(whole)}
     return [*rows, {**between, "jain_within": jain(whole), "utilisation": utilisation}]

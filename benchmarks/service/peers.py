@@ -83,11 +83,11 @@ class Ours:
             trial = Trial(
                 search="peers", number=number, architecture=Architecture(choices=FrozenDict(choices(number)))
             )
-            self._step(lambda uow, trial=trial: uow.trials.add(trial))
+            self._step(partial(_add, trial=trial))
             claimed = trial.become(TrialStatus.RUNNING, attempts=(Attempt(started_at=time.time()),))
-            self._step(lambda uow, claimed=claimed: uow.trials.replace(TrialStatus.CANDIDATE, claimed))
+            self._step(partial(_replace, expected=TrialStatus.CANDIDATE, trial=claimed))
             done = claimed.become(TrialStatus.COMPLETED, evaluation=evaluation(trial.architecture.choices))
-            self._step(lambda uow, done=done: uow.trials.replace(TrialStatus.RUNNING, done))
+            self._step(partial(_replace, expected=TrialStatus.RUNNING, trial=done))
 
     def read(self) -> None:
         """All trials, as values."""
@@ -103,6 +103,14 @@ class Ours:
             write(uow)
             uow.events.append("peers", "trial", '{"facts":{}}', time.time())
             uow.commit()
+
+
+def _add(uow: Any, trial: Trial) -> None:
+    uow.trials.add(trial)
+
+
+def _replace(uow: Any, expected: TrialStatus, trial: Trial) -> None:
+    uow.trials.replace(expected, trial)
 
 
 class Theirs:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from nas.reference.pictures import (
     held_out_photograph,
     read_picture,
 )
+from nas.space.teachers.codec import LatentCodec, from_bytes
 from nas.space.teachers.load import LoadedTeacher, condition
 
 SAMPLES, HOLDOUT = 0, 1
@@ -103,18 +103,10 @@ def clean_latents(
     if teacher.vae is None:
         fault = Fault("/calibration/source", "the teacher comes without a VAE that could encode pictures", "gaussian")
         raise SpecError((fault,))
-    factor = 2 ** (len(teacher.vae.config.block_out_channels) - 1)
-    crops = _crops(calibration, split, count, shape[1] * factor)
-    return torch.cat([_encode(teacher.vae, chunk) for chunk in _chunks(crops)])
-
-
-def _encode(vae: Any, crops: PixelArray) -> Tensor:
-    pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-    with torch.inference_mode():
-        parameter = next(vae.parameters())
-        mode = vae.encode(pixels.to(parameter.device, parameter.dtype)).latent_dist.mode().float().cpu()
-    latents: Tensor = (mode - float(getattr(vae.config, "shift_factor", None) or 0.0)) * vae.config.scaling_factor
-    return latents
+    codec = LatentCodec(teacher.vae)
+    crops = _crops(calibration, split, count, shape[1] * codec.factor)
+    with torch.no_grad():
+        return torch.cat([codec.encode(from_bytes(chunk)).cpu() for chunk in _chunks(crops)])
 
 
 def _chunks(crops: PixelArray) -> Iterator[PixelArray]:

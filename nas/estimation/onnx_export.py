@@ -48,7 +48,22 @@ def export_network(
     Raises:
         EvaluationError: If the network cannot be exported, or the difference exceeds 1e-3; the file is removed.
     """
-    inputs = _random_inputs(latent_shape, context_shape, TIMESTEPS[0])
+    export_graph(network, _random_inputs(latent_shape, context_shape, TIMESTEPS[0]), path, "prediction")
+    return verify_export(network, path, latent_shape, context_shape)
+
+
+def export_graph(network: nn.Module, inputs: dict[str, Tensor], path: Path, output: str) -> None:
+    """Write a module with one output as an optimised graph of fixed shapes.
+
+    Args:
+        network: Takes the inputs in their order.
+        inputs: Examples by name.
+        path: Of the ONNX file; weights beyond 2 GiB go to a file beside it.
+        output: Name of the output.
+
+    Raises:
+        EvaluationError: If it cannot be exported.
+    """
     try:
         with _quiet(), torch.no_grad():
             torch.onnx.export(
@@ -60,12 +75,11 @@ def export_network(
                 verbose=False,
                 opset_version=OPSET,
                 input_names=list(inputs),
-                output_names=["prediction"],
+                output_names=[output],
                 external_data=_weight_bytes(network) > LARGEST_FILE,
             )
     except torch.onnx.OnnxExporterError as error:
         raise EvaluationError(f"The network cannot be exported to ONNX: {_first_line(error)}") from error
-    return verify_export(network, path, latent_shape, context_shape)
 
 
 def verify_export(

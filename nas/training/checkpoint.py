@@ -28,6 +28,7 @@ class TrainingState:
         steps: Steps of the training; fixed when it starts.
         elapsed_s: Seconds spent so far.
         curve: `(step, mean loss since the point before)`.
+        window: Losses since the last point of the curve.
     """
 
     network: nn.Module
@@ -37,6 +38,7 @@ class TrainingState:
     steps: int
     elapsed_s: float
     curve: Curve = field(default_factory=list)
+    window: list[float] = field(default_factory=list)
 
 
 def save_checkpoint(state: TrainingState, file: Path) -> None:
@@ -46,7 +48,13 @@ def save_checkpoint(state: TrainingState, file: Path) -> None:
         tensors |= {f"{prefix}/{name}": value.contiguous() for name, value in module.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{name}": value.contiguous() for name, value in moments.items()}
-    progress = {"step": state.step, "steps": state.steps, "elapsed_s": state.elapsed_s, "curve": state.curve}
+    progress = {
+        "step": state.step,
+        "steps": state.steps,
+        "elapsed_s": state.elapsed_s,
+        "curve": state.curve,
+        "window": state.window,
+    }
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(f".{os.getpid()}.unfinished")
     try:
@@ -90,3 +98,4 @@ def load_checkpoint(state: TrainingState, file: Path) -> None:
     state.step, state.steps = progress["step"], progress["steps"]
     state.elapsed_s = progress["elapsed_s"]
     state.curve = [(int(step), float(loss)) for step, loss in progress.get("curve", ())]
+    state.window = list(progress.get("window", ()))

@@ -80,17 +80,16 @@ def train(
     started = time.monotonic() - state.elapsed_s
     last_news = last_save = time.monotonic()
     fresh: list[float] = []
-    window: list[float] = []
     while state.step < state.steps:
         loss = _advance(task, plan, state)
         fresh.append(loss)
-        window.append(loss)
+        state.window.append(loss)
         now = time.monotonic()
         state.elapsed_s = now - started
         finished = state.step == state.steps
         if finished or state.step * CURVE_POINTS // state.steps > (state.step - 1) * CURVE_POINTS // state.steps:
-            state.curve.append((state.step, sum(window) / len(window)))
-            window.clear()
+            state.curve.append((state.step, sum(state.window) / len(state.window)))
+            state.window.clear()
         if finished or now - last_save >= checkpoint_s:
             save_checkpoint(state, file)
             last_save = time.monotonic()

@@ -134,7 +134,7 @@ def _losses(
             total += strength * draw.uniform(-0.5, 1.0) * np.sqrt(hidden[:, s] * hidden[:, t])
             table = draw.normal(0.0, 0.04, (len(block_losses[s]), len(block_losses[t])))
             ruggedness += table[grid[:, s], grid[:, t]]
-    return 0.1 * np.maximum(total, 0.0) ** 1.25 * np.exp(ruggedness)
+    return np.asarray(0.1 * np.maximum(total, 0.0) ** 1.25 * np.exp(ruggedness))
 
 
 def finished(number: int, architecture: Architecture, evaluation: Evaluation | None, status: TrialStatus) -> Trial:
