@@ -48,7 +48,8 @@ def hardware(service: ServiceOf, caller: AnyCaller, search: SearchId) -> Documen
     """Read how params, MACs and latencies agree, device by device.
 
     Agreement in order, what each stage weighs, the front of each figure and how the fronts disagree, how far tables
-    are from assembled networks, and examples of networks that have less and take longer, in words.
+    are from assembled networks, and examples of networks that have less and take longer, in words. The answer is kept
+    until the search's next event.
     """
     with service.reader() as uow:
         return read_hardware(service, uow, visible_search(uow, caller, search))

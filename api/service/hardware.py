@@ -15,34 +15,45 @@ from nas.engine.jobs import network_latencies
 from nas.estimation.hardware_report import Judged, MeasuredOn, hardware_report
 
 if TYPE_CHECKING:
+    from api.service.points import Columns
     from api.service.state import Service
     from nas.domain.cost import ExactCosts
     from storage.unit_of_work import SqlUnitOfWork
 
+_REPORT = "hardware report"
+"""Under what name the report is kept beside the columns it was made of."""
+
 
 def read_hardware(service: Service, uow: SqlUnitOfWork, search: Search) -> Document:
-    """How costs and latencies of a search agree, device by device."""
+    """How costs and latencies of a search agree, device by device. Kept until the search's next event."""
     costs = service.blocks.costs(uow, search)
     if costs is None or len(costs.tables) < len(search.spec.devices):
         return {"search": search.id, "complete": False}
-    judged = _judged(service, uow, search)
+    with service.points.of(uow, search) as columns:
+        last_event = columns.last_event
+        kept_at, kept = columns.derived.get(_REPORT, (None, None))
+        if kept_at == last_event:
+            return dict(kept)
+        judged = _judged(columns, search)
     devices = tuple(_measured_on(uow, search, costs, timed, judged) for timed in search.spec.devices)
-    return {"search": search.id, "complete": True, **hardware_report(search.space, costs, devices, judged)}
+    report = {"search": search.id, "complete": True, **hardware_report(search.space, costs, devices, judged)}
+    with columns.lock:
+        columns.derived[_REPORT] = (last_event, report)
+    return report
 
 
-def _judged(service: Service, uow: SqlUnitOfWork, search: Search) -> Judged:
+def _judged(columns: Columns, search: Search) -> Judged:
     """The trials whose fidelity is known whole, on the fidelity that the problem is about."""
     asked = (*search.problem.metrics, *search.spec.fidelity.metrics)
     fidelity = next(name for name in asked if name in FIDELITY_METRICS)
-    with service.points.of(uow, search) as columns:
-        losses = columns.mean(fidelity)
-        rows = np.flatnonzero(columns.measured & np.isfinite(losses))
-        return Judged(
-            numbers=tuple(columns.number[rows].tolist()),
-            architectures=tuple(Architecture(choices=FrozenDict(columns.architecture(int(row)))) for row in rows),
-            fidelity=fidelity,
-            losses=tuple(losses[rows].tolist()),
-        )
+    losses = columns.mean(fidelity)
+    rows = np.flatnonzero(columns.measured & np.isfinite(losses))
+    return Judged(
+        numbers=tuple(columns.number[rows].tolist()),
+        architectures=tuple(Architecture(choices=FrozenDict(columns.architecture(int(row)))) for row in rows),
+        fidelity=fidelity,
+        losses=tuple(losses[rows].tolist()),
+    )
 
 
 def _measured_on(uow: SqlUnitOfWork, search: Search, costs: ExactCosts, timed: TimedOn, judged: Judged) -> MeasuredOn:

@@ -33,6 +33,7 @@ def routes(large: str, small: str) -> dict[str, str]:
         "/v1/searches/{id}/front": f"{one}/front",
         "/v1/searches/{id}/hypervolume": f"{one}/hypervolume",
         "/v1/searches/{id}/library": f"{one}/library",
+        "/v1/searches/{id}/hardware": f"{one}/hardware",
         "/v1/searches/{id}/events": f"{one}/events?limit=100&after=%RECENT%",
         "/v1/searches/{id}/exports": f"{one}/exports",
         "/v1/libraries": "/v1/libraries",

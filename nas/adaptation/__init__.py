@@ -1,5 +1,7 @@
-"""After the search: the winner leaves as a network of its own.
+"""After the search: what becomes of the winner.
 
-Exports a diffusers folder and ONNX. Fine-tuning, restoration tasks and one-step distillation will
-live here too. Does not choose the winner and does not measure it.
+It leaves as a diffusers folder and ONNX (`package`, `export`). Its latents may get more channels before the search
+(`expansion`); after it the whole network is fine-tuned (`fine_tuning`) and learns to restore pictures, in one step
+(`restoration`). `baselines` and `frechet` say what all of that was worth. Does not choose the winner and
+does not measure its cost.
 """

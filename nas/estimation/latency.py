@@ -65,7 +65,8 @@ def block_subject(teacher: LoadedTeacher, payload: MeasureBlock) -> Subject:
     stage = stage_named(teacher.denoiser, payload.stage)
     block = untrained_block(teacher.denoiser, stage, payload.variant)
     border = stage_input(teacher.denoiser, stage, inputs)
-    return Subject(FlatBlock(block, border.context is not None, border.size).eval(), flattened(border))
+    flat = FlatBlock(block, border.context is not None, border.size).eval()
+    return Subject(flat, flattened(border), is_part=True)
 
 
 def measure_network(teacher: LoadedTeacher, payload: MeasureNetwork) -> LatencyMeasurement:

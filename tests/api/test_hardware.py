@@ -13,6 +13,7 @@ from api.cli import main
 from nas.domain.architecture import Architecture
 from nas.domain.search import LatencySpec, Search
 from nas.engine.jobs import block_latency_job, network_latency_job
+from nas.estimation.hardware_report import hardware_report
 from storage.unit_of_work import Database
 from tests.api.filled import STAGES, VARIANTS, a_search, architectures, fill
 from tests.api.serving import Served, serve
@@ -116,6 +117,25 @@ def test_without_a_device_costs_are_still_compared_and_without_a_library_nothing
     assert (report["devices"], report["additivity"]) == ([], [])
     assert {(one["first"], one["second"]) for one in report["agreement"]} == {("params", "gmacs")}
     assert ask(served, "red-3/hardware") == {**ask(served, "red-3/hardware"), "complete": False, "stages": []}
+
+
+def test_the_report_is_made_once_for_every_event(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(*given: Any) -> Any:
+        made.append("report")
+        return hardware_report(*given)
+
+    monkeypatch.setattr("api.service.hardware.hardware_report", counted)
+    first = ask(served, "red-2/hardware")
+    before = len(made)
+    assert ask(served, "red-2/hardware") == first
+    assert len(made) == before
+    move = {"constraints": [{"metric": "noise_mse_relative", "at_most": 0.4}]}
+    key = served.bearer("red/submitter")
+    assert served.http.post("/v1/searches/red-2/bounds", json=move, headers=key).status_code == 201
+    assert ask(served, "red-2/hardware") == first
+    assert len(made) == before + 1
 
 
 def test_a_latency_that_no_trial_has_cannot_be_bounded_later(served: Served) -> None:

@@ -27,10 +27,19 @@ class Subject:
             and what is measured does not depend on its weights.
         inputs: Example inputs by name; their shapes are the shapes that are timed.
         file: An ONNX file to be measured as it is.
+        is_part: Whether it is an isolated block: a network pays for being called once, not for each of its blocks.
+            Who estimates can leave that out; a clock cannot.
     """
 
-    def __init__(self, module: nn.Module | None, inputs: dict[str, Tensor], file: Path | None = None) -> None:
-        self._module, self.inputs, self._file = module, inputs, file
+    def __init__(
+        self,
+        module: nn.Module | None,
+        inputs: dict[str, Tensor],
+        file: Path | None = None,
+        *,
+        is_part: bool = False,
+    ) -> None:
+        self._module, self.inputs, self._file, self.is_part = module, inputs, file, is_part
 
     @cached_property
     def module(self) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def every_step_is_news(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "NEWS_EVERY_S", 0.0)
 
 
-def kill_at(step: int):  # type: ignore[no-untyped-def]
+def kill_at(step: int) -> Callable[[Progress], None]:
     def tell(news: Progress) -> None:
         if news.step == step:
             raise Killed

@@ -15,7 +15,7 @@ from nas.estimation.devices.estimated import Estimate, EstimatedDevice
 if TYPE_CHECKING:
     from nas.estimation.devices.analytic.fusion import Group
 
-MODEL = "roofline 1"
+MODEL = "roofline 2"
 """Another model gives other latencies: its version is part of the fingerprint."""
 
 
@@ -62,7 +62,7 @@ class AnalyticDevice(EstimatedDevice):
             path, digest = subject.onnx(Path(folder))
             graph = read_graph(path)
         laid_out, rates = plan(graph, self.target, protocol.precision), rates_of(self.target, protocol.precision)
-        milliseconds = laid_out.seconds(rates) * 1e3
+        milliseconds = laid_out.seconds(rates, is_part=subject.is_part) * 1e3
         by_group = laid_out.seconds_by_group(rates) * 1e3
         return Estimate(
             subject=digest,

@@ -74,9 +74,9 @@ class Plan:
         whole: Column = np.maximum(own, self.elsewhere_s) + self.switch_s
         return whole
 
-    def seconds(self, rates: Rates) -> float:
-        """Of a call."""
-        return rates.inference_s + float(self.seconds_by_group(rates).sum())
+    def seconds(self, rates: Rates, *, is_part: bool = False) -> float:
+        """Of a call; of a part of a network without the overhead of the call, which the network's floor bears."""
+        return (0.0 if is_part else rates.inference_s) + float(self.seconds_by_group(rates).sum())
 
 
 def rates_of(target: Target, precision: Precision) -> Rates:

@@ -102,8 +102,8 @@ def test_the_terms_of_one_step_are_what_they_say(teacher: LoadedTeacher, source:
     denoiser = tiny_denoiser(teacher)
     pairs = source.pool(0, 4)
 
-    def loss(**terms: float | bool) -> float:
-        task = OneStepTask(denoiser, denoiser, source, 4, PLAN, OneStepTerms(**{"run": 0.0, **terms}), pool=4)  # type: ignore[arg-type]
+    def loss(terms: OneStepTerms) -> float:
+        task = OneStepTask(denoiser, denoiser, source, 4, PLAN, terms, pool=4)
         with torch.no_grad():
             return float(task.loss(0))
 
@@ -111,13 +111,15 @@ def test_the_terms_of_one_step_are_what_they_say(teacher: LoadedTeacher, source:
     chosen = torch.randint(4, (4,), generator=source.crops.noise_generator("one step", 0))
     with torch.no_grad():
         made = denoiser.in_one_step(pairs.guide[chosen], torch.zeros_like(pairs.guide[chosen]), PLAN.start)
-    assert loss(truth=1.0) == pytest.approx(float(functional.mse_loss(made, pairs.truth[chosen])), rel=1e-4)
-    assert loss(truth=3.0) == pytest.approx(3 * loss(truth=1.0), rel=1e-4)
-    assert loss(truth=1.0, pixels=1.0) > loss(truth=1.0)
+    assert loss(OneStepTerms(0.0, truth=1.0)) == pytest.approx(
+        float(functional.mse_loss(made, pairs.truth[chosen])), rel=1e-4
+    )
+    assert loss(OneStepTerms(0.0, truth=3.0)) == pytest.approx(3 * loss(OneStepTerms(0.0, truth=1.0)), rel=1e-4)
+    assert loss(OneStepTerms(0.0, truth=1.0, pixels=1.0)) > loss(OneStepTerms(0.0, truth=1.0))
     noise = torch.randn(pairs.truth.shape, generator=source.crops.noise_generator("runs", 0))
     with torch.no_grad():
         ends = denoiser.in_many_steps(pairs.guide, noise, PLAN.run_start, PLAN.run_steps)
-    assert loss(run=1.0) == pytest.approx(float(functional.mse_loss(made, ends[chosen])), rel=1e-4)
+    assert loss(OneStepTerms()) == pytest.approx(float(functional.mse_loss(made, ends[chosen])), rel=1e-4)
 
 
 def test_one_step_learns_where_the_full_run_ends(teacher: LoadedTeacher, source: PairSource, tmp_path: Path) -> None:

@@ -9,19 +9,20 @@ import torch
 from onnx import helper
 from torch import nn
 
-from nas.domain.architecture import Architecture
-from nas.domain.job import MeasureNetwork
+from nas.domain.architecture import TEACHER_VARIANT, Architecture
+from nas.domain.job import MeasureBlock, MeasureNetwork
 from nas.domain.teacher import Calibration
 from nas.domain.value import FrozenDict
 from nas.errors import EvaluationError, NotCounted
 from nas.estimation.cost import flops_by_torch
+from nas.estimation.devices import DEVICES
 from nas.estimation.devices.analytic import AnalyticDevice
 from nas.estimation.devices.analytic.graph import Graph, read_graph
 from nas.estimation.devices.analytic.roofline import plan
 from nas.estimation.devices.analytic.target import Granules
 from nas.estimation.devices.analytic.work import macs
 from nas.estimation.devices.base import Subject
-from nas.estimation.latency import network_subject
+from nas.estimation.latency import block_subject, network_subject
 from nas.space.teachers.load import LoadedTeacher
 from tests.nas.estimation.devices.graphs import PLAIN, PROCESSOR, PROTOCOL, milliseconds, model
 
@@ -202,3 +203,24 @@ def test_the_interval_follows_the_uncertainty_of_the_target(tmp_path: Path) -> N
     )
     assert sure.interval_ms[1] / sure.median_ms == pytest.approx(math.exp(0.196))
     assert unsure.interval_ms[0] < sure.interval_ms[0] < sure.median_ms < sure.interval_ms[1] < unsure.interval_ms[1]
+
+
+@pytest.mark.parametrize("name", ["npu-hexagon", "npu-small", "cpu-core"])
+def test_blocks_and_floor_add_up_to_the_network_which_is_called_once(
+    teacher: LoadedTeacher, calibration: Calibration, name: str
+) -> None:
+    device = DEVICES.get(name)
+    protocol = PROTOCOL.evolve(precision=device.precisions[0])
+    base = {"teacher": teacher.ref, "calibration": calibration, "device": name, "protocol": protocol}
+    table = {
+        stage: device.measure(
+            block_subject(teacher, MeasureBlock(**base, stage=stage, variant=TEACHER_VARIANT)), protocol
+        ).median_ms
+        for stage in ("", *(stage.name for stage in teacher.denoiser.stages))
+    }
+    whole = device.measure(
+        network_subject(teacher, MeasureNetwork(**base, architecture=Architecture(choices=FrozenDict()))), protocol
+    )
+    assert sum(table.values()) == pytest.approx(whole.median_ms, rel=0.1)
+    removed = MeasureBlock(**base, stage="Mid", variant="removed")
+    assert device.measure(block_subject(teacher, removed), protocol).median_ms < 0.1 * table["Mid"]
