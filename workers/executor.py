@@ -34,7 +34,8 @@ Execute = Callable[[Job, Workspace], Result]
 
 def estimate(job: Job, workspace: Workspace) -> Result:
     """The real work. Torch and everything heavy are imported here, in the worker, and stay warm."""
-    import nas.adaptation.package  # noqa: F401  # enters the export among the kinds of jobs
+    import nas.adaptation.package
+    import nas.adaptation.steps  # noqa: F401  # both enter what they do among the kinds of jobs
     from nas.estimation.execute import perform
 
     return perform(job, workspace)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,39 +9,13 @@ from torch.nn import functional
 from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel
 from nas.adaptation.crops import CropSource, encoded, stratified_timesteps
 from nas.adaptation.noise_schedule import NoiseSchedule
+from nas.domain.adaptation import FineTuningTerms
 from nas.space.stage import Stage, StageInput, StageOutput
 from nas.space.teachers.base import StagedDenoiser, StageObserver
 from nas.space.teachers.codec import LatentCodec
 
 Features = dict[str, tuple[Tensor, ...]]
 """What leaves each stage that ran."""
-
-
-@dataclass(frozen=True)
-class FineTuningTerms:
-    """The three terms of BK-SDM (Kim et al., ECCV 2024), the teacher's two annealed (DiffNAS, Huang et al., 2023).
-
-    Attributes:
-        noise: Squared error of the predicted noise itself: TOC-SR's only term.
-        output: Squared distance to the teacher's prediction.
-        features: Squared distance to what leaves the teacher's stages, each relative to its own size.
-        annealed: Share of the training over which the teacher's two terms fade to nothing along a cosine;
-            0 keeps them to the end.
-        substitution: Probability with which a stage is filled by the teacher's block for one step (SnapFusion,
-            Li et al., NeurIPS 2023, drops them likewise), so that no block relies on its neighbours' errors.
-    """
-
-    noise: float = 1.0
-    output: float = 1.0
-    features: float = 1.0
-    annealed: float = 0.8
-    substitution: float = 0.0
-
-    def fade(self, step: int, steps: int) -> float:
-        """What is left of the teacher's terms at a step."""
-        if not self.annealed:
-            return 1.0
-        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / (self.annealed * steps))))
 
 
 class FineTuningTask:
@@ -90,16 +61,16 @@ class FineTuningTask:
 
     def loss(self, step: int) -> Tensor:
         """The weighted sum of the terms."""
-        latents, generator = self._latents(step), self._crops.noise_generator("fine-tuning", step)
-        chosen = torch.randint(len(latents), (self._batch,), generator=generator)
-        timesteps = stratified_timesteps(self._batch, self._schedule.horizon, generator)
-        noise = torch.randn(latents[chosen].shape, generator=generator)
-        noisy = self._schedule.noised(latents[chosen], noise, timesteps)
+        pool, generator = self._latents(step), self._crops.noise_generator("fine-tuning", step)
+        latents = pool[torch.randint(len(pool), (self._batch,), generator=generator).to(pool.device)]
+        timesteps = stratified_timesteps(self._batch, self._schedule.horizon, generator).to(pool.device)
+        noise = torch.randn(latents.shape, generator=generator).to(pool.device)
+        noisy = self._schedule.noised(latents, noise, timesteps)
         context = None if self._contexts is None else self._contexts[torch.arange(self._batch) % len(self._contexts)]
         made: Features = {}
         predicted = self._drawn(generator).observed(noisy, timesteps, context, _keep(made))
         terms, fade = self._terms, self._terms.fade(step, self._steps)
-        total = terms.noise * functional.mse_loss(predicted, self._schedule.target(latents[chosen], noise, timesteps))
+        total = terms.noise * functional.mse_loss(predicted, self._schedule.target(latents, noise, timesteps))
         if fade * (terms.output + terms.features) == 0.0:
             return total
         wanted: Features = {}

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from nas.domain.adaptation import AdaptToRestoration, DistillOneStep, FineTune, TrainedNetwork
 from nas.domain.architecture import Architecture
 from nas.domain.device import LatencyMeasurement
 from nas.domain.library import Distillation, LibraryEntry, NetworkFloor
@@ -180,11 +181,14 @@ AnyPayload = Annotated[
     | MeasureBlock
     | MeasureNetwork
     | EvaluateArchitecture
-    | ExportNetwork,
+    | ExportNetwork
+    | FineTune
+    | AdaptToRestoration
+    | DistillOneStep,
     Field(discriminator="kind"),
 ]
 Result = Annotated[
-    FeatureSet | NetworkFloor | LibraryEntry | LatencyMeasurement | Evaluation | ExportedNetwork,
+    FeatureSet | NetworkFloor | LibraryEntry | LatencyMeasurement | Evaluation | ExportedNetwork | TrainedNetwork,
     Field(discriminator="kind"),
 ]
 

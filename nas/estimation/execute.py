@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from nas.domain.adaptation import TrainedNetwork
 from nas.domain.device import Device, LatencyMeasurement
 from nas.domain.job import (
     CaptureFeatures,
@@ -105,17 +106,23 @@ def _recall(key: str, workspace: Workspace) -> Result | None:
         result = RESULT.validate_json(stored)
     except ValidationError:
         return None
+    artifact = _artifact_of(result)
+    return result if not artifact or artifact in workspace.artifacts else None
+
+
+def _artifact_of(result: Result) -> str:
+    """Digest of what a result speaks of; empty if it says everything itself."""
     match result:
-        case LibraryEntry(weights=digest) | ExportedNetwork(artifact=digest) if digest:
-            return result if digest in workspace.artifacts else None
-    return result
+        case LibraryEntry(weights=digest) | ExportedNetwork(artifact=digest) | TrainedNetwork(artifact=digest):
+            return digest
+    return ""
 
 
 @RUNS.register("capture")
 def _capture(payload: CaptureFeatures, workspace: Workspace, resources: Resources) -> FeatureSet:
     from nas.estimation.supplies import ensure_features, warm_teacher
 
-    return ensure_features(warm_teacher(payload.teacher, _device(resources)), payload, workspace)
+    return ensure_features(warm_teacher(payload.teacher, device_of(resources)), payload, workspace)
 
 
 @RUNS.register("floor")
@@ -135,7 +142,7 @@ def _distill(payload: DistillBlock, workspace: Workspace, resources: Resources) 
     from nas.estimation.distill import distill
     from nas.estimation.supplies import on_features, warm_teacher
 
-    device = _device(resources)
+    device = device_of(resources)
     teacher = warm_teacher(payload.teacher, device)
     return on_features(
         teacher,
@@ -170,13 +177,13 @@ def _evaluate(payload: EvaluateArchitecture, workspace: Workspace, resources: Re
     from nas.estimation.evaluate import evaluate
     from nas.estimation.supplies import on_features, warm_teacher
 
-    teacher = warm_teacher(payload.teacher, _device(resources))
+    teacher = warm_teacher(payload.teacher, device_of(resources))
     return on_features(
         teacher, payload, workspace, lambda features: evaluate(teacher, features, payload, workspace.artifacts)
     )
 
 
-def _device(resources: Resources) -> torch.device:
+def device_of(resources: Resources) -> torch.device:
     """A GPU if the job was given one; sets the number of CPU threads the job may use."""
     import torch
 

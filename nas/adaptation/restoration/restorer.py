@@ -81,7 +81,7 @@ class OneStepRestorer(DiffusionPipeline):  # type: ignore[misc]  # diffusers is 
         scheduler: Any,
         condition: EmptyCondition | None = None,
         scale: int = 4,
-        start: int = 400,
+        start: int = 100,
         noise: float = 0.0,
         tile: int = 256,
         overlap: int = 32,

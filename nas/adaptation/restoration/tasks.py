@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +10,7 @@ from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel
 from nas.adaptation.crops import stratified_timesteps
 from nas.adaptation.noise_schedule import NoiseSchedule
 from nas.adaptation.restoration.pairs import Pairs, PairSource
+from nas.domain.adaptation import OneStepPath, OneStepTerms
 from nas.space.teachers.codec import LatentCodec, from_bytes
 
 
@@ -56,23 +55,6 @@ def _all(timestep: int, like: Tensor) -> Tensor:
     return torch.full((len(like),), timestep, device=like.device)
 
 
-@dataclass(frozen=True)
-class OneStepPlan:
-    """Where restoration begins.
-
-    Attributes:
-        start: Timestep of the one step.
-        noise: Strength of the noise it begins with: 1 is the schedule's own, 0 none.
-        run_start: Timestep at which the teacher's full run begins; the run's noise is always the schedule's own.
-        run_steps: Calls of the teacher in a full run.
-    """
-
-    start: int
-    noise: float
-    run_start: int
-    run_steps: int
-
-
 class _PooledTask:
     """Draws its pairs from a pool that is made anew every so many steps."""
 
@@ -98,7 +80,8 @@ class _PooledTask:
             self._pool = (number, self.source.pool(number, self._pool_size))
         pairs = self._pool[1]
         generator = self.source.crops.noise_generator(self._purpose, step)
-        return pairs, torch.randint(len(pairs.truth), (self.batch,), generator=generator), generator
+        chosen = torch.randint(len(pairs.truth), (self.batch,), generator=generator)
+        return pairs, chosen.to(pairs.truth.device), generator
 
 
 class AdaptationTask(_PooledTask):
@@ -115,30 +98,12 @@ class AdaptationTask(_PooledTask):
     def loss(self, step: int) -> Tensor:
         """Mean squared error of the prediction."""
         pairs, chosen, generator = self._drawn(step)
-        schedule = self.denoiser.schedule
-        timesteps = stratified_timesteps(self.batch, schedule.horizon, generator)
-        truth, guide = pairs.truth[chosen], pairs.guide[chosen]
-        noise = torch.randn(truth.shape, generator=generator)
+        schedule, truth, guide = self.denoiser.schedule, pairs.truth[chosen], pairs.guide[chosen]
+        timesteps = stratified_timesteps(self.batch, schedule.horizon, generator).to(truth.device)
+        noise = torch.randn(truth.shape, generator=generator).to(truth.device)
         noisy = schedule.noised(truth, noise, timesteps)
         predicted = self.denoiser.predict(noisy, guide, timesteps)
         return functional.mse_loss(predicted, schedule.target(truth, noise, timesteps))
-
-
-@dataclass(frozen=True)
-class OneStepTerms:
-    """Weights of what one step is compared with; the first alone is the paper's.
-
-    Attributes:
-        run: Squared distance to the latent of the teacher's full run.
-        truth: Squared distance to the good picture's latent.
-        pixels: Mean absolute distance of the decoded pixels to the good picture's.
-        by_visibility: Whether a latent channel counts as much as it changes pixels (`visibility`); else all alike.
-    """
-
-    run: float = 1.0
-    truth: float = 0.0
-    pixels: float = 0.0
-    by_visibility: bool = False
 
 
 @torch.no_grad()
@@ -153,9 +118,8 @@ def visibility(codec: LatentCodec, latents: Tensor, step: float = 0.1) -> Tensor
     weights = []
     for channel in range(latents.shape[1]):
         moved = latents.clone()
-        moved[:, channel] += step * torch.randn(
-            moved[:, channel].shape, generator=torch.Generator().manual_seed(channel)
-        )
+        generator = torch.Generator().manual_seed(channel)
+        moved[:, channel] += step * torch.randn(moved[:, channel].shape, generator=generator).to(moved.device)
         weights.append((codec.decode(moved) - before).square().mean())
     made = torch.stack(weights)
     return (made / made.mean())[None, :, None, None]
@@ -181,13 +145,13 @@ class OneStepTask(_PooledTask):
         teacher: GuidedDenoiser,
         source: PairSource,
         batch: int,
-        path: OneStepPlan,
+        path: OneStepPath,
         terms: OneStepTerms,
         pool: int = 512,
         pool_steps: int = 400,
     ) -> None:
         super().__init__(student, source, batch, pool, pool_steps, "one step")
-        self._teacher, self._plan, self._terms = teacher, path, terms
+        self._teacher, self._path, self._terms = teacher, path, terms
         self._targets: tuple[int, Tensor] | None = None
         self._weights = torch.ones(1)
         if terms.by_visibility:
@@ -197,15 +161,15 @@ class OneStepTask(_PooledTask):
         """The weighted sum of the terms."""
         pairs, chosen, generator = self._drawn(step)
         guide = pairs.guide[chosen]
-        noise = self._plan.noise * torch.randn(guide.shape, generator=generator)
-        made = self.denoiser.in_one_step(guide, noise, self._plan.start)
+        noise = self._path.noise * torch.randn(guide.shape, generator=generator).to(guide.device)
+        made = self.denoiser.in_one_step(guide, noise, self._path.start)
         terms, total = self._terms, made.new_zeros(())
         if terms.run:
             total = total + terms.run * self._distance(made, self._runs(step, pairs)[chosen])
         if terms.truth:
             total = total + terms.truth * self._distance(made, pairs.truth[chosen])
         if terms.pixels:
-            truth = from_bytes(pairs.pixels[chosen.numpy()])
+            truth = from_bytes(pairs.pixels[chosen.cpu().numpy()]).to(made.device)
             total = total + terms.pixels * functional.l1_loss(self.source.codec.decode(made), truth)
         return total
 
@@ -217,10 +181,11 @@ class OneStepTask(_PooledTask):
         number = step // self._pool_steps
         if self._targets is None or self._targets[0] != number:
             noise = torch.randn(pairs.truth.shape, generator=self.source.crops.noise_generator("runs", number))
+            noise = noise.to(pairs.truth.device)
             parts = zip(torch.split(pairs.guide, self.batch), torch.split(noise, self.batch), strict=True)
             self._teacher.network.eval()
-            plan = self._plan
+            path = self._path
             with torch.no_grad():
-                ends = [self._teacher.in_many_steps(g, n, plan.run_start, plan.run_steps) for g, n in parts]
+                ends = [self._teacher.in_many_steps(g, n, path.run_start, path.run_steps) for g, n in parts]
             self._targets = (number, torch.cat(ends))
         return self._targets[1]

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from nas.adaptation.crops import CropSource
-from nas.adaptation.fine_tuning import FineTuningTask, FineTuningTerms, feature_distance
+from nas.adaptation.fine_tuning import FineTuningTask, feature_distance
+from nas.domain.adaptation import FineTuningTerms
 from nas.space.teachers.load import LoadedTeacher
 from nas.training.loop import train
 from nas.training.plan import TrainingPlan

@@ -15,11 +15,10 @@ from nas.adaptation.restoration.pairs import PairSource
 from nas.adaptation.restoration.tasks import (
     AdaptationTask,
     GuidedDenoiser,
-    OneStepPlan,
     OneStepTask,
-    OneStepTerms,
     visibility,
 )
+from nas.domain.adaptation import OneStepPath, OneStepTerms
 from nas.space.teachers.load import LoadedTeacher
 from nas.training.loop import train
 from nas.training.plan import TrainingPlan
@@ -32,7 +31,7 @@ from tests.nas.adaptation.restoration.tiny import (
     tiny_teacher,
 )
 
-PLAN = OneStepPlan(start=300, noise=0.0, run_start=300, run_steps=2)
+PLAN = OneStepPath(start=300, noise=0.0, run_start=300, run_steps=2)
 LATENT = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 GUIDE = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
 TIMES = torch.tensor([10, 900])
@@ -111,11 +110,13 @@ def test_the_terms_of_one_step_are_what_they_say(teacher: LoadedTeacher, source:
     chosen = torch.randint(4, (4,), generator=source.crops.noise_generator("one step", 0))
     with torch.no_grad():
         made = denoiser.in_one_step(pairs.guide[chosen], torch.zeros_like(pairs.guide[chosen]), PLAN.start)
-    assert loss(OneStepTerms(0.0, truth=1.0)) == pytest.approx(
+    assert loss(OneStepTerms(run=0.0, truth=1.0)) == pytest.approx(
         float(functional.mse_loss(made, pairs.truth[chosen])), rel=1e-4
     )
-    assert loss(OneStepTerms(0.0, truth=3.0)) == pytest.approx(3 * loss(OneStepTerms(0.0, truth=1.0)), rel=1e-4)
-    assert loss(OneStepTerms(0.0, truth=1.0, pixels=1.0)) > loss(OneStepTerms(0.0, truth=1.0))
+    assert loss(OneStepTerms(run=0.0, truth=3.0)) == pytest.approx(
+        3 * loss(OneStepTerms(run=0.0, truth=1.0)), rel=1e-4
+    )
+    assert loss(OneStepTerms(run=0.0, truth=1.0, pixels=1.0)) > loss(OneStepTerms(run=0.0, truth=1.0))
     noise = torch.randn(pairs.truth.shape, generator=source.crops.noise_generator("runs", 0))
     with torch.no_grad():
         ends = denoiser.in_many_steps(pairs.guide, noise, PLAN.run_start, PLAN.run_steps)
