@@ -21,7 +21,7 @@ from nas.domain.job import (
 from nas.domain.library import LibraryEntry, NetworkFloor
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.errors import EvaluationError
-from nas.estimation.execute import RUNS, _device, execute
+from nas.estimation.execute import RUNS, device_of, execute
 from nas.estimation.features import Features
 from storage.artifacts import DirectoryWorkspace
 from tests.nas.estimation.conftest import distillation_of, evaluation_of
@@ -128,7 +128,7 @@ def test_a_teacher_whose_files_changed_is_refused(
 
 def test_a_job_gets_the_threads_it_asked_for() -> None:
     try:
-        _device(Resources(cpus=1.5))
+        device_of(Resources(cpus=1.5))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
