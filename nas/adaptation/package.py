@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
+from nas.adaptation.archive import stored
 from nas.domain.job import ExportedNetwork, ExportNetwork, Resources
 from nas.domain.teacher import Calibration
 from nas.estimation.execute import RUNS
 from nas.ports import ArtifactStore, Workspace
 
 ONNX_FILE = "model.onnx"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""Time of every packed file: the same network gives the same archive."""
 
 
 @RUNS.register("export")
@@ -28,11 +26,9 @@ def package_network(payload: ExportNetwork, workspace: Workspace, resources: Res
     """
     del resources
     with tempfile.TemporaryDirectory(dir=workspace.scratch, prefix="export-") as draft:
-        folder, archive = Path(draft) / "network", Path(draft) / "network.zip"
+        folder = Path(draft) / "network"
         write_network(payload, workspace.artifacts, folder)
-        _pack(folder, archive)
-        content = archive.read_bytes()
-    return ExportedNetwork(artifact=workspace.artifacts.put(content), size_bytes=len(content))
+        return stored(folder, workspace.artifacts)
 
 
 def write_network(payload: ExportNetwork, artifacts: ArtifactStore, folder: Path) -> dict[str, Any]:
@@ -67,13 +63,3 @@ def _write_onnx(denoiser: Any, teacher: Any, calibration: Calibration, file: Pat
     context = network_inputs(teacher, calibration, 1).get("context")
     context_shape = None if context is None else (context.shape[1], context.shape[2])
     return export_network(denoiser, file, latent_shape(teacher, calibration), context_shape)
-
-
-def _pack(folder: Path, archive: Path) -> None:
-    """Zip a folder, uncompressed: weights do not shrink."""
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, allowZip64=True) as packed:
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _EPOCH)
-            with packed.open(entry, "w", force_zip64=True) as target, file.open("rb") as source:
-                while block := source.read(2**20):
-                    target.write(block)

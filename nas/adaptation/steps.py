@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.domain.adaptation import AdaptToRestoration, DistillOneStep, FineTune, TrainedNetwork, TrainNetwork
-from nas.domain.job import Resources
+from nas.domain.adaptation import (
+    AdaptToRestoration,
+    DistillOneStep,
+    FineTune,
+    PackRestorer,
+    TrainedNetwork,
+    TrainNetwork,
+    WholeNetwork,
+)
+from nas.domain.job import ExportedNetwork, Resources
 from nas.errors import CorruptArtifact, EvaluationError
 from nas.estimation.execute import RUNS, device_of
 from nas.ports import ArtifactStore, Workspace
@@ -80,20 +88,51 @@ def distil_one_step(payload: DistillOneStep, workspace: Workspace, resources: Re
     """
     import copy
 
-    from nas.adaptation.restoration.guided import guided
     from nas.adaptation.restoration.tasks import OneStepTask
 
-    if not payload.origin.network:
-        raise EvaluationError("One step is distilled from an adapted network.", "Adapt the network first.")
     teacher = _teacher(payload, resources)
-    adapted = guided(_untrained(teacher, payload))
-    _load(adapted, payload.origin.network, workspace.artifacts)
+    adapted = _guided_of(teacher, payload, workspace.artifacts)
     student = _guided(teacher, copy.deepcopy(adapted), resources)
     pairs = _pairs(teacher, payload)
     task = OneStepTask(
         student, _guided(teacher, adapted, resources), pairs, payload.training.batch, payload.path, payload.terms
     )
     return _trained(task, payload, workspace)
+
+
+@RUNS.register("pack_restorer")
+def pack_restorer(payload: PackRestorer, workspace: Workspace, resources: Resources) -> ExportedNetwork:
+    """Do a job that packs a restorer: the folder of `write_restorer` as a zip in the artifact store.
+
+    Raises:
+        SpecError: If tiles do not fit scale and codec.
+        EvaluationError: If the origin is no guided network, the teacher has no VAE, or ONNX does not compute what
+            torch does.
+    """
+    import tempfile
+
+    from nas.adaptation.archive import stored
+    from nas.adaptation.restoration.export import write_restorer
+    from nas.adaptation.restoration.restorer import EmptyCondition, OneStepRestorer
+    from nas.estimation.supplies import warm_teacher
+
+    del resources
+    teacher = warm_teacher(payload.teacher, _cpu())
+    restorer = OneStepRestorer(
+        _guided_of(teacher, payload, workspace.artifacts).eval(),
+        _codec(teacher).vae,
+        teacher.scheduler,
+        EmptyCondition.of(empty_condition(teacher)),
+        payload.task.scale,
+        payload.path.start,
+        payload.path.noise,
+        payload.tile,
+        payload.overlap,
+    )
+    with tempfile.TemporaryDirectory(dir=workspace.scratch, prefix="restorer-") as draft:
+        folder = Path(draft) / "restorer"
+        write_restorer(restorer, folder)
+        return stored(folder, workspace.artifacts)
 
 
 def begun(teacher: LoadedTeacher, payload: TrainNetwork, artifacts: ArtifactStore) -> CompressedUNet2DConditionModel:
@@ -108,7 +147,7 @@ def begun(teacher: LoadedTeacher, payload: TrainNetwork, artifacts: ArtifactStor
 
     origin = payload.origin
     if origin.from_scratch or origin.network:
-        network = _untrained(teacher, payload)
+        network = _untrained(teacher, payload, payload.training.seed)
         if origin.network:
             _load(network, origin.network, artifacts)
         return network
@@ -119,12 +158,29 @@ def begun(teacher: LoadedTeacher, payload: TrainNetwork, artifacts: ArtifactStor
     return made
 
 
-def _untrained(teacher: LoadedTeacher, payload: TrainNetwork) -> CompressedUNet2DConditionModel:
+def _guided_of(
+    teacher: LoadedTeacher, payload: WholeNetwork, artifacts: ArtifactStore
+) -> CompressedUNet2DConditionModel:
+    """The guided network that an earlier step left.
+
+    Raises:
+        EvaluationError: If the origin is none, or of another architecture.
+    """
+    from nas.adaptation.restoration.guided import guided
+
+    if not payload.origin.network:
+        raise EvaluationError("One step is distilled from an adapted network.", "Adapt the network first.")
+    network = guided(_untrained(teacher, payload, 0))
+    _load(network, payload.origin.network, artifacts)
+    return network
+
+
+def _untrained(teacher: LoadedTeacher, payload: WholeNetwork, seed: int) -> CompressedUNet2DConditionModel:
     from nas.adaptation.baselines import from_scratch
 
     widths = payload.origin.widths
     config = {**teacher.config, "block_out_channels": list(widths)} if widths else teacher.config
-    return from_scratch(config, payload.architecture.choices, payload.training.seed)
+    return from_scratch(config, payload.architecture.choices, seed)
 
 
 def _load(network: CompressedUNet2DConditionModel, digest: str, artifacts: ArtifactStore) -> None:
@@ -163,7 +219,7 @@ def _trained(task: Task, payload: TrainNetwork, workspace: Workspace) -> Trained
     return made
 
 
-def _teacher(payload: TrainNetwork, resources: Resources) -> LoadedTeacher:
+def _teacher(payload: WholeNetwork, resources: Resources) -> LoadedTeacher:
     from nas.estimation.supplies import warm_teacher
 
     return warm_teacher(payload.teacher, device_of(resources))
@@ -203,6 +259,13 @@ def empty_condition(teacher: LoadedTeacher) -> Tensor:
     from nas.space.teachers.load import condition
 
     return condition(teacher, Conditioning(), 1)[0]
+
+
+def _cpu() -> Any:
+    """Where networks are exported from."""
+    import torch
+
+    return torch.device("cpu")
 
 
 def _folder(path: str) -> Path | None:

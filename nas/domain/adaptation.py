@@ -142,11 +142,16 @@ class Origin(Value):
         return self
 
 
-class TrainNetwork(Payload):
-    """Base of trainings of a whole network."""
+class WholeNetwork(Payload):
+    """Base of payloads about a whole network and its weights."""
 
     architecture: Architecture
     origin: Origin
+
+
+class TrainNetwork(WholeNetwork):
+    """Base of trainings of a whole network."""
+
     training: Training
 
 
@@ -171,6 +176,21 @@ class DistillOneStep(TrainNetwork):
     task: RestorationTask = RestorationTask()
     path: OneStepPath = OneStepPath()
     terms: OneStepTerms = OneStepTerms()
+
+
+class PackRestorer(WholeNetwork):
+    """Put encoder, one-step network and decoder together and pack them: a pipeline, ONNX, and a script, as a zip.
+
+    Attributes:
+        tile: Edge of a tile of the result in pixels.
+        overlap: Pixels that neighbouring tiles share.
+    """
+
+    kind: Literal["pack_restorer"] = "pack_restorer"
+    task: RestorationTask = RestorationTask()
+    path: OneStepPath = OneStepPath()
+    tile: Annotated[int, Field(ge=16, le=4096)] = 256
+    overlap: Annotated[int, Field(ge=0, le=1024)] = 32
 
 
 class TrainedNetwork(Value):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from nas.domain.adaptation import AdaptToRestoration, DistillOneStep, FineTune, TrainedNetwork
+from nas.domain.adaptation import AdaptToRestoration, DistillOneStep, FineTune, PackRestorer, TrainedNetwork
 from nas.domain.architecture import Architecture
 from nas.domain.device import LatencyMeasurement
 from nas.domain.library import Distillation, LibraryEntry, NetworkFloor
@@ -184,7 +184,8 @@ AnyPayload = Annotated[
     | ExportNetwork
     | FineTune
     | AdaptToRestoration
-    | DistillOneStep,
+    | DistillOneStep
+    | PackRestorer,
     Field(discriminator="kind"),
 ]
 Result = Annotated[

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
+from PIL import Image
 from pydantic import ValidationError
 
 import nas.adaptation.steps  # noqa: F401  # enters the trainings among the kinds of jobs
+from nas.adaptation.restoration.standalone import load, restore
 from nas.domain.adaptation import (
     AdaptToRestoration,
     DistillOneStep,
@@ -18,12 +23,13 @@ from nas.domain.adaptation import (
     OneStepPath,
     OneStepTerms,
     Origin,
+    PackRestorer,
     RestorationTask,
     TrainedNetwork,
     Training,
 )
 from nas.domain.architecture import Architecture
-from nas.domain.job import Job
+from nas.domain.job import ExportedNetwork, Job
 from nas.domain.teacher import Calibration, TeacherRef
 from nas.domain.value import FrozenDict
 from nas.errors import EvaluationError, NotFound
@@ -71,6 +77,24 @@ def test_each_step_begins_where_the_one_before_it_ended(workspace: DirectoryWork
     weights = safetensors.torch.load(workspace.artifacts.get(one.artifact))
     assert sum(value.numel() for name, value in weights.items() if "tokens" not in name) == one.params
     assert list((workspace.scratch / "trainings").iterdir()) == []
+
+
+def test_a_packed_restorer_restores_by_itself(workspace: DirectoryWorkspace, tmp_path: Path) -> None:
+    adapted = done(a_step(AdaptToRestoration), workspace)
+    one = done(
+        a_step(DistillOneStep, Origin(network=adapted.artifact), terms=OneStepTerms(run=0, truth=1)), workspace
+    )
+    base = {"teacher": TeacherRef(), "calibration": Calibration(), "architecture": ARCHITECTURE}
+    pack = PackRestorer(**base, origin=Origin(network=one.artifact), tile=64, overlap=16)
+    packed = execute(Job(payload=pack), workspace)
+    assert isinstance(packed, ExportedNetwork)
+    with zipfile.ZipFile(io.BytesIO(workspace.artifacts.get(packed.artifact))) as archive:
+        archive.extractall(tmp_path / "restorer")
+    run, how = load(tmp_path / "restorer")
+    assert (how.scale, how.tile, how.factor, how.channels) == (4, 64, 4, 16)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8))
+    assert restore(picture, run, how).size == (96, 80)
+    assert execute(Job(payload=pack), workspace) == packed
 
 
 def test_a_finished_step_is_found_again_unless_its_weights_are_gone(
