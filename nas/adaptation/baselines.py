@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from diffusers import UNet2DConditionModel
 
-from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel
+from nas.adaptation.compressed_unet import CompressedUNet2DConditionModel, with_variants
 from nas.errors import EvaluationError
-from nas.space.blocks.catalogue import build_block
 from nas.space.teachers.unet2d_condition import UNet2DConditionFamily
 
 WIDTHS = range(4, 101)
@@ -30,15 +29,8 @@ def from_scratch(
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         staged = UNet2DConditionFamily().stage(UNet2DConditionModel.from_config(dict(teacher)))
-        stages = {stage.name: stage for stage in staged.stages}
-        blocks = {
-            name: build_block(stages[name], staged.block(name), variant)
-            for name, variant in architecture.items()
-            if variant != "teacher"
-        }
-    made: CompressedUNet2DConditionModel = CompressedUNet2DConditionModel.of(
-        staged.with_blocks(blocks), teacher, architecture
-    )
+        network = with_variants(staged, architecture)
+    made: CompressedUNet2DConditionModel = CompressedUNet2DConditionModel.of(network, teacher, architecture)
     return made
 
 

@@ -11,6 +11,8 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor
 
+from nas.domain.architecture import TEACHER_VARIANT
+from nas.estimation.assemble import stage_named
 from nas.space.blocks.catalogue import build_block
 from nas.space.teachers.base import StagedDenoiser
 from nas.space.teachers.unet2d_condition import UNet2DConditionFamily
@@ -48,13 +50,8 @@ class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[m
         # family derives its start from a teacher that is not there.
         with torch.device("meta"):
             staged = UNet2DConditionFamily().stage(UNet2DConditionModel.from_config(dict(teacher)))
-            stages = {stage.name: stage for stage in staged.stages}
-            blocks = {
-                name: build_block(stages[name], staged.block(name), variant)
-                for name, variant in architecture.items()
-                if variant != "teacher"
-            }
-        self.denoiser: StagedDenoiser = staged.with_blocks(blocks).to_empty(device="cpu")
+            filled = with_variants(staged, architecture)
+        self.denoiser: StagedDenoiser = filled.to_empty(device="cpu")
 
     @classmethod
     def of(
@@ -101,3 +98,18 @@ class CompressedUNet2DConditionModel(ModelMixin, ConfigMixin):  # type: ignore[m
         steps = timestep if isinstance(timestep, Tensor) else sample.new_tensor([timestep])
         prediction = self.denoiser(sample, steps, encoder_hidden_states)
         return UNet2DConditionOutput(sample=prediction) if return_dict else (prediction,)
+
+
+def with_variants(staged: StagedDenoiser, architecture: Mapping[str, str]) -> StagedDenoiser:
+    """A teacher with the blocks of an architecture, as their families make them of the teacher's own.
+
+    Raises:
+        UnknownName: If a stage or a variant does not exist.
+    """
+    return staged.with_blocks(
+        {
+            name: build_block(stage_named(staged, name), staged.block(name), variant)
+            for name, variant in architecture.items()
+            if variant != TEACHER_VARIANT
+        }
+    )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nas.adaptation.baselines import from_scratch, uniformly_narrow
-from nas.errors import EvaluationError
+from nas.errors import EvaluationError, UnknownName
 from nas.reference import reference_teacher_folder
 from nas.space.teachers.folder import read_json
 from tests.builders.tiny_unet import CONFIG
@@ -39,6 +39,12 @@ def test_the_narrowed_teacher_is_as_large_as_asked(wanted: int) -> None:
     widths = config["block_out_channels"]
     assert widths == sorted(widths)
     assert all(width % REFERENCE["norm_num_groups"] == 0 for width in widths)
+
+
+def test_a_stage_or_variant_that_is_not_there_is_named() -> None:
+    for architecture in ({"E9": "removed"}, {"E1": "nonsense"}):
+        with pytest.raises(UnknownName, match=r"E9|nonsense"):
+            from_scratch(CONFIG, architecture, 0)
 
 
 def test_a_size_that_no_narrowed_teacher_has_is_refused() -> None:
