@@ -84,8 +84,8 @@ class OneStepPath(Value):
         start: Timestep of the one step.
         noise: Strength of the noise it begins with: 1 is the schedule's own, the paper's; 0 none, so that the
             network predicts a correction of the guide. At 150 steps on the reference teacher, beginning at
-            timestep 100 without noise gave 29.2 dB on Set5 x4, at 400 28.7 dB, with noise at 999 14.8 dB; bicubic
-            has 28.4 dB.
+            timestep 100 without noise gave 29.2 dB on Set5 x4, at 400 28.9 dB, with noise at 999 14.8 dB; bicubic
+            has 28.4 dB (`python -m benchmarks.one_step`).
         run_start: Timestep at which the teacher's full run begins; the run's noise is always the schedule's own.
         run_steps: Calls of the teacher in a full run.
     """
